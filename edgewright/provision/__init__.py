@@ -1,0 +1,1 @@
+"""From a plan to running machines: tools, the lab's provider, Pulumi components, and `machines.json`."""
