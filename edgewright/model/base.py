@@ -1,0 +1,11 @@
+"""What every model of the description shares: frozen, strict about names, immutable collections."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict
+
+
+class Model(BaseModel):
+    """A typed, frozen piece of a deployment; an unknown field is an error (rule 8 of the flow: no silent rename)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)

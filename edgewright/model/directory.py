@@ -1,0 +1,33 @@
+"""The directory: users keyed by full SIP address, their home pool, granted policies, groups."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from edgewright.model.base import Model
+from edgewright.model.topology import Fqdn
+
+SipAddress = Annotated[str, Field(pattern=r"^[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9.-]+$", max_length=454)]
+"""`user@domain` in lower case, without the `sip:` scheme (RFC 3261 section 19.1)."""
+
+PolicyKind = Literal["external_access", "conferencing", "mobility", "pin"]
+
+
+class User(Model):
+    """One account: where it is homed, whether it is enabled, and its granted user policies by kind (J05)."""
+
+    name: str = ""
+    home: Fqdn | None = None
+    """Pool FQDN of a Front End pool; None: the only one there is."""
+    enabled: bool = True
+    policies: dict[PolicyKind, str] = {}
+
+
+class Directory(Model):
+    """`users.yml` (or `users.csv`): users and groups. Groups are distribution lists; they nest by name."""
+
+    users: dict[SipAddress, User] = {}
+    groups: dict[str, tuple[str, ...]] = {}
+    group_policies: dict[str, dict[PolicyKind, str]] = {}
