@@ -9,7 +9,14 @@ from pydantic import Field
 from edgewright.model.base import Model
 from edgewright.model.topology import Fqdn
 
-SipAddress = Annotated[str, Field(pattern=r"^[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9.-]+$", max_length=454)]
+SipAddress = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9.-]+$",
+        max_length=454,
+        description="lower-case SIP address without scheme, such as alice@contoso.example",
+    ),
+]
 """`user@domain` in lower case, without the `sip:` scheme (RFC 3261 section 19.1)."""
 
 PolicyKind = Literal["external_access", "conferencing", "mobility", "pin"]
@@ -28,6 +35,7 @@ class User(Model):
 class Directory(Model):
     """`users.yml` (or `users.csv`): users and groups. Groups are distribution lists; they nest by name."""
 
+    schema_: Literal[1] = Field(default=1, alias="schema")
     users: dict[SipAddress, User] = {}
     groups: dict[str, tuple[str, ...]] = {}
     group_policies: dict[str, dict[PolicyKind, str]] = {}

@@ -22,11 +22,21 @@ EdgeService = Literal["access", "web_conferencing", "av"]
 
 Fqdn = Annotated[
     str,
-    Field(pattern=r"^(?=.{1,253}$)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$"),
+    Field(
+        pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        max_length=253,
+        description="lower-case DNS name of two labels or more, such as sip.contoso.example",
+    ),
 ]
 """A lower-case DNS name of at least two labels without a trailing dot (RFC 1123 section 2.1)."""
 
-HostName = Annotated[str, Field(pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$")]
+HostName = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+        description="one lower-case DNS label, such as edge1",
+    ),
+]
 """One DNS label: letters, digits, hyphen (G11)."""
 
 
