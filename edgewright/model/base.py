@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
     """A typed, frozen piece of a deployment; an unknown field is an error (rule 8 of the flow: no silent rename)."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, populate_by_name=True
+    )
+
+    renamed: ClassVar[dict[str, str]] = {}
+    """Old or usual wrong names of fields and what they are called: the error message says so."""

@@ -1,0 +1,135 @@
+"""Loading a deployment's folder: every error of every file at once, each with its line."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from edgewright.model import users as users_csv
+from edgewright.model.base import Model
+from edgewright.model.deployment import Deployment
+from edgewright.model.directory import Directory
+from edgewright.model.documents import Document, read
+from edgewright.model.findings import Finding, InputErrors
+from edgewright.model.messages import nearest, translate
+from edgewright.model.policy_stub import Policies
+from edgewright.model.surroundings import Surroundings
+from edgewright.model.topology import Topology
+
+M = TypeVar("M", bound=Model)
+
+FILES: dict[str, type[Model]] = {
+    "topology.yml": Topology,
+    "policies.yml": Policies,
+    "users.yml": Directory,
+    "surroundings.yml": Surroundings,
+}
+"""The files that an operator writes in a deployment's folder, and their types."""
+
+OTHER_FILES = ("users.csv", "credentials.yml", "accounts.yml", "edgewright.yml")
+
+
+def load(path: Path) -> Deployment:
+    """Read and validate a deployment's folder (each object by itself; `model.check` compares them).
+
+    Raises:
+        InputErrors: with every finding of every file.
+    """
+    deployment, findings = attempt(path)
+    if findings or deployment is None:
+        raise InputErrors(findings)
+    return deployment
+
+
+def attempt(path: Path) -> tuple[Deployment | None, list[Finding]]:
+    """As `load`, but returns the findings; the deployment is None where there is not enough to build one."""
+    folder = path.resolve()
+    if not folder.is_dir():
+        return None, [Finding(path, 1, "there is no such folder; give a deployment's folder, e.g. inventory/contoso")]
+    findings = _strangers(folder)
+    documents: dict[str, Document] = {}
+    topology = _file(folder, "topology.yml", Topology, documents, findings)
+    policies = _file(folder, "policies.yml", Policies, documents, findings, absent=Policies.model_validate({"schema": 1}))
+    directory = _file(folder, "users.yml", Directory, documents, findings, absent=Directory())
+    surroundings = None
+    if (folder / "surroundings.yml").exists():
+        surroundings = _file(folder, "surroundings.yml", Surroundings, documents, findings)
+    if (folder / "users.csv").exists() and directory is not None:
+        directory = _add_csv(folder / "users.csv", directory, documents, findings)
+    if topology is None or policies is None or directory is None:
+        return None, findings
+    deployment = Deployment(
+        name=folder.name,
+        folder=folder,
+        topology=topology,
+        policies=policies,
+        directory=directory,
+        surroundings=surroundings,
+        digest=digest(topology, policies, directory, surroundings),
+        documents=documents,
+    )
+    return deployment, findings
+
+
+def digest(topology: Topology, policies: Policies, directory: Directory, surroundings: Surroundings | None) -> str:
+    """SHA-256 over the canonical content: order of keys and comments do not count, order of lists does."""
+    summed = hashlib.sha256()
+    for part in (topology, policies, surroundings):
+        content = part.model_dump(mode="json", by_alias=True) if part is not None else None
+        summed.update(json.dumps(content, sort_keys=True, separators=(",", ":")).encode())
+        summed.update(b"\0")
+    summed.update(directory.model_dump_json(by_alias=True).encode())
+    return summed.hexdigest()
+
+
+def _file(
+    folder: Path,
+    name: str,
+    model: type[M],
+    documents: dict[str, Document],
+    findings: list[Finding],
+    absent: M | None = None,
+) -> M | None:
+    path = folder / name
+    if absent is not None and not path.exists():
+        return absent
+    document = documents[name] = read(path)
+    if document.findings:
+        findings += document.findings
+        if document.data is None:
+            return None
+        document.findings = []
+    value = None
+    try:
+        value = model.model_validate(document.data)
+    except ValidationError as error:
+        translate(error, document, model)
+    findings += document.findings
+    return value
+
+
+def _add_csv(
+    path: Path, directory: Directory, documents: dict[str, Document], findings: list[Finding]
+) -> Directory:
+    users, lines, wrong = users_csv.read(path)
+    findings += wrong
+    for address in sorted(users.keys() & directory.users.keys()):
+        findings.append(
+            Finding(path, lines[address], f"'{address}' is in users.yml too; keep one of them", subject=address)
+        )
+    documents["users.csv"] = Document(path, lines={(address,): line for address, line in lines.items()})
+    return directory.model_copy(update={"users": dict(sorted({**directory.users, **users}.items()))})
+
+
+def _strangers(folder: Path) -> list[Finding]:
+    """Files that look like part of the description but are not read."""
+    known = [*FILES, *OTHER_FILES]
+    return [
+        Finding(path, 1, f"is not read: unknown file '{path.name}'{nearest(path.name, known)}")
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".yml", ".yaml", ".csv", ".json") and path.name not in known
+    ]
