@@ -1,7 +1,7 @@
 """Policies: Lync's own objects under Lync's own names in snake_case (reference section 8, J01-J10).
 
-Each field carries a `Setting`: the cmdlet parameter it stands for, its direction, unit and source row. Only what one
-object can check of itself is checked here, and what several lists of this one file must agree on.
+Each field carries a `Setting`: the cmdlet parameter it stands for, its direction, unit and source row. Checked
+here is only what one object, or the lists of this one file, can tell by themselves.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from edgewright.model.setting import PolicyObject, Setting
 from edgewright.model.topology import Fqdn
 
 VerificationLevel = Literal["always_verifiable", "always_unverifiable", "use_source_verification"]
-"""Accept all; deliver only from the recipient's contacts; trust the mark in the message, none: reject (8.7)."""
+"""Accept all; deliver only from the recipient's contacts; trust the message's mark, none: reject (8.7)."""
 
 Negotiation = Literal["required", "optional", "not_supported"]
 Capability = Literal["presence", "im", "audio", "video"]
@@ -26,7 +26,7 @@ Product = Literal["ocs_2007", "ocs_2007_r2", "lync_2010", "lync_2013"]
 PublicNetwork = Literal["other", "skype", "windows_live", "aol", "yahoo"]
 
 VERIFICATION_LEVELS = (("always_unverifiable", "use_source_verification"), ("always_verifiable",))
-"""From strict to open; the two stricter ones cannot be compared: one asks the recipient, the other the sender."""
+"""From strict to open; the two stricter ones cannot be compared: one asks the recipient, one the sender."""
 
 CAPABILITIES: dict[PublicNetwork, tuple[Capability, ...]] = {
     "other": ("presence", "im"),
@@ -42,7 +42,7 @@ Count = Annotated[int, Field(ge=0, le=UINT32)]
 
 
 class AccessEdge(PolicyObject):
-    """Access Edge configuration: the organisation's switches (8.2). They and the user's policy must agree (J03)."""
+    """Access Edge configuration: the organisation's switches (8.2); the user's policy must agree (J03)."""
 
     noun: ClassVar[str] = "AccessEdgeConfiguration"
     fixed: ClassVar[bool] = True
@@ -325,8 +325,8 @@ class MobilityService(PolicyObject):
     def _short_is_shorter(self) -> Self:
         if self.session_short_expiration_interval >= self.session_expiration_interval:
             raise ValueError(
-                f"session_short_expiration_interval ({self.session_short_expiration_interval} s) must be smaller than "
-                f"session_expiration_interval ({self.session_expiration_interval} s)"
+                "session_short_expiration_interval must be smaller than session_expiration_interval "
+                f"({self.session_expiration_interval} s)"
             )
         return self
 
@@ -369,7 +369,7 @@ class Pin(PolicyObject):
         return self
 
     def lockout(self, length: int) -> tuple[int, int]:
-        """Failed attempts before a PIN of `length` digits is locked: (per place, in all); a lock lasts 1 h (8.8)."""
+        """Failed attempts before a PIN of `length` digits is locked for 1 h: (per place, in all) (8.8)."""
         if self.maximum_logon_attempts is not None:
             return self.maximum_logon_attempts, self.maximum_logon_attempts
         if length <= 4:
@@ -493,7 +493,7 @@ class PublicProvider(PolicyObject):
 
 
 class HostingProvider(PolicyObject):
-    """A hosting provider (8.7). With shared address space an unknown local user is forwarded to it, not refused."""
+    """A hosting provider (8.7); with shared address space it gets our unknown users, nobody refuses them."""
 
     noun: ClassVar[str] = "HostingProvider"
 
@@ -648,11 +648,14 @@ class Policies(Model):
             yield f"{domain} is in allowed_domains and in blocked_domains: it can only be in one (J06)"
         for domain in sorted(set(allowed) & set(xmpp)):
             yield f"{domain} is in allowed_domains (SIP) and in xmpp_partners: it can only be in one"
-        providers = (*self.public_providers.values(), *self.hosting_providers.values())
+        providers: list[PublicProvider | HostingProvider] = [
+            *self.public_providers.values(),
+            *self.hosting_providers.values(),
+        ]
         for fqdn in _repeated([provider.proxy_fqdn for provider in providers]):
             yield f"proxy_fqdn {fqdn} belongs to more than one provider; it must be unique (8.7)"
         if self.access_edge.routing_method == "use_default_routing" and providers:
-            yield "routing_method use_default_routing excludes public and hosting providers: remove them first (J10)"
+            yield "routing_method use_default_routing excludes providers: remove them first (J10)"
 
 
 def _repeated(values: list[str]) -> list[str]:
