@@ -1,4 +1,4 @@
-"""The typed description of one organisation's external access, and all that can be said about it by itself."""
+"""The typed description of one organisation's external access, and all that it says by itself."""
 
 from edgewright.model.deployment import Deployment
 from edgewright.model.findings import Finding, InputErrors

@@ -8,10 +8,14 @@ from pydantic import BaseModel, ConfigDict
 
 
 class Model(BaseModel):
-    """A typed, frozen piece of a deployment; an unknown field is an error (rule 8 of the flow: no silent rename)."""
+    """A typed, frozen piece of a deployment; an unknown field is an error."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", validate_default=True, use_attribute_docstrings=True, populate_by_name=True
+        frozen=True,
+        extra="forbid",
+        validate_default=True,
+        use_attribute_docstrings=True,
+        populate_by_name=True,
     )
 
     renamed: ClassVar[dict[str, str]] = {}

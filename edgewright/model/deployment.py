@@ -7,7 +7,7 @@ from pathlib import Path
 
 from edgewright.model.directory import Directory
 from edgewright.model.documents import Document
-from edgewright.model.policy_stub import Policies
+from edgewright.model.policy import Policies
 from edgewright.model.surroundings import Surroundings
 from edgewright.model.topology import FrontEndPool, Topology
 
@@ -16,8 +16,8 @@ from edgewright.model.topology import FrontEndPool, Topology
 class Deployment:
     """Everything that is described, validated, and where it stands.
 
-    `name` is the folder's name; `digest` is the SHA-256 (hexadecimal) of the canonical content: comments, order of
-    keys and spelled-out defaults do not change it.
+    `name` is the folder's name; `digest` is the SHA-256 (hexadecimal) of the canonical content: comments,
+    order of keys and spelled-out defaults do not change it.
     """
 
     name: str

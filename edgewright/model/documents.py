@@ -1,4 +1,4 @@
-"""YAML files with the line of every key and value, so that whatever is wrong later can be shown where it stands."""
+"""YAML files with the line of every key and value, so that whatever is wrong can be shown where it stands."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Document:
     findings: list[Finding] = field(default_factory=list)
 
     def line(self, place: Place, *, key: bool = False) -> int:
-        """Line of the value (or of its key) at `place`, or of the nearest thing around it that is in the file."""
+        """Line of the value (or of its key) at `place`, or of the nearest thing around it."""
         for end in range(len(place), -1, -1):
             here = place[:end]
             found = self.keys.get(here) if key or here not in self.lines else self.lines[here]
@@ -47,7 +47,7 @@ class Document:
 
 
 def read(path: Path) -> Document:
-    """Parse one YAML file; syntax errors and duplicate keys become findings of the document, never exceptions."""
+    """Parse one YAML file; what is wrong becomes findings of the document, not exceptions."""
     document = Document(path)
     try:
         text = path.read_text(encoding="utf-8")
@@ -115,7 +115,7 @@ class _Reader:
         try:
             if isinstance(node, yaml.SequenceNode):
                 return [self.value(item, (*place, index)) for index, item in enumerate(node.value)]
-            return self.mapping(node, place)
+            return self.mapping(node, place) if isinstance(node, yaml.MappingNode) else None
         finally:
             self.open.discard(id(node))
 
@@ -149,7 +149,7 @@ class _Reader:
         if node.tag == _STRING:
             return node.value
         try:
-            return self.scalars.construct_object(node)  # type: ignore[no-untyped-call]
+            return self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
             self.document.wrong(place, f"the tag {node.tag} is not supported; write a plain value")
             return None

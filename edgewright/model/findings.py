@@ -40,7 +40,7 @@ def shown(path: Path) -> str:
 
 
 class InputErrors(Exception):  # noqa: N818  (several errors in one)
-    """The description cannot be used. `findings` holds everything that is wrong, in the order of files and lines."""
+    """The description cannot be used. `findings`: all that is wrong, by file and line."""
 
     def __init__(self, findings: Iterable[Finding]) -> None:
         self.findings: tuple[Finding, ...] = tuple(sorted(set(findings)))

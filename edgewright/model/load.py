@@ -16,7 +16,7 @@ from edgewright.model.directory import Directory
 from edgewright.model.documents import Document, read
 from edgewright.model.findings import Finding, InputErrors
 from edgewright.model.messages import nearest, translate
-from edgewright.model.policy_stub import Policies
+from edgewright.model.policy import Policies
 from edgewright.model.surroundings import Surroundings
 from edgewright.model.topology import Topology
 
@@ -49,11 +49,15 @@ def attempt(path: Path) -> tuple[Deployment | None, list[Finding]]:
     """As `load`, but returns the findings; the deployment is None where there is not enough to build one."""
     folder = path.resolve()
     if not folder.is_dir():
-        return None, [Finding(path, 1, "there is no such folder; give a deployment's folder, e.g. inventory/contoso")]
+        return None, [
+            Finding(path, 1, "there is no such folder; give a deployment's folder, e.g. inventory/contoso")
+        ]
     findings = _strangers(folder)
     documents: dict[str, Document] = {}
     topology = _file(folder, "topology.yml", Topology, documents, findings)
-    policies = _file(folder, "policies.yml", Policies, documents, findings, absent=Policies.model_validate({"schema": 1}))
+    policies = _file(
+        folder, "policies.yml", Policies, documents, findings, absent=Policies.model_validate({"schema": 1})
+    )
     directory = _file(folder, "users.yml", Directory, documents, findings, absent=Directory())
     surroundings = None
     if (folder / "surroundings.yml").exists():
@@ -75,7 +79,9 @@ def attempt(path: Path) -> tuple[Deployment | None, list[Finding]]:
     return deployment, findings
 
 
-def digest(topology: Topology, policies: Policies, directory: Directory, surroundings: Surroundings | None) -> str:
+def digest(
+    topology: Topology, policies: Policies, directory: Directory, surroundings: Surroundings | None
+) -> str:
     """SHA-256 over the canonical content: order of keys and comments do not count, order of lists does."""
     summed = hashlib.sha256()
     for part in (topology, policies, surroundings):
@@ -119,7 +125,9 @@ def _add_csv(
     findings += wrong
     for address in sorted(users.keys() & directory.users.keys()):
         findings.append(
-            Finding(path, lines[address], f"'{address}' is in users.yml too; keep one of them", subject=address)
+            Finding(
+                path, lines[address], f"'{address}' is in users.yml too; keep one of them", subject=address
+            )
         )
     documents["users.csv"] = Document(path, lines={(address,): line for address, line in lines.items()})
     return directory.model_copy(update={"users": dict(sorted({**directory.users, **users}.items()))})

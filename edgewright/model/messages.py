@@ -264,7 +264,11 @@ def _say(details: ErrorDetails) -> str:  # noqa: C901  (a table in the shape of 
     if kind == "tuple_type":
         return "should be a list"
     if kind == "string_type":
-        return "should be text; put it in quotes" if given is not None else "should be text, but nothing is given"
+        return (
+            "should be text; put it in quotes"
+            if given is not None
+            else "should be text, but nothing is given"
+        )
     if kind.startswith("ip_v") and kind.endswith("address"):
         return f"should be an IPv{kind[4]} address"
     if kind.startswith("ip_v"):

@@ -22,7 +22,7 @@ class Vantage(Model):
 
 
 class World(Model):
-    """The lab's Internet services on one host: authoritative DNS for the SIP domains, resolver, ACME directory."""
+    """The lab's Internet services on one host: authoritative DNS, resolver, ACME directory."""
 
     host: HostName
     network: str = "outside"
@@ -33,8 +33,9 @@ class World(Model):
 class Surroundings(Model):
     """Vantages, outside resolver, ACME directory, test accounts.
 
-    Either `world` (the lab makes resolver and ACME directory there) or `resolvers`/`acme` (given by the operator).
-    `accounts` are SIP addresses whose passwords the proof may use; the passwords lie encrypted elsewhere.
+    Either `world` (the lab makes resolver and ACME directory there) or `resolvers`/`acme` (given by the
+    operator). `accounts` are SIP addresses whose passwords the proof may use; the passwords lie encrypted
+    elsewhere.
     """
 
     schema_: Literal[1] = Field(alias="schema")

@@ -1,4 +1,4 @@
-"""The topology: SIP domains, sites, networks, pools, hosts, routes, certificates (reference sections 2, 4, 5, 6, 7).
+"""The topology: SIP domains, sites, networks, pools, hosts, routes, certificates.
 
 Only data and what a single object can check of itself. What several objects must agree on is in `model.check`
 (errors) and `model.lint` (documented rules); what follows from the topology is in `edgewright.plan`.
@@ -66,8 +66,8 @@ class Existing(Model):
 class Host(Model):
     """One machine of a pool.
 
-    `addresses` by network name, `services` by Edge service (external side, per family: N02); what is left out is
-    derived from the number that ends the name, so that adding a host never renumbers another.
+    `addresses` by network name, `services` by Edge service (external side, per family: N02); what is left out
+    is derived from the number that ends the name, so that adding a host never renumbers another.
     `public` gives the address that the Internet sees where there is NAT (N10, N12, S10).
     """
 
@@ -86,7 +86,9 @@ def _list(value: Any) -> Any:
     return [value] if isinstance(value, dict | str) else value
 
 
-Hosts = Annotated[tuple[Annotated[Host, BeforeValidator(_host)], ...], BeforeValidator(_list), Field(min_length=1)]
+Hosts = Annotated[
+    tuple[Annotated[Host, BeforeValidator(_host)], ...], BeforeValidator(_list), Field(min_length=1)
+]
 
 
 class Pool(Model):
@@ -121,7 +123,7 @@ class EdgePool(Pool):
     web_conferencing: EdgeListener | None = None
     av: AvListener | None = None
     single_address: bool = False
-    """True: the three services share one external address per family and differ by port: 5061, 444, 443 (N08)."""
+    """True: the three services share one external address per family and differ by port (N08)."""
     federation: bool = True
     xmpp: bool = True
     internal_ipv6: bool | None = None
@@ -155,7 +157,7 @@ class DatabasePool(Pool):
 
 
 class ProxyPool(Pool):
-    """Reverse proxies (section 6): `publishes` limits them to some external web names; empty: all of the site."""
+    """Reverse proxies (section 6): `publishes` limits them to some external names; empty: all."""
 
     pool: Fqdn | None = None
     publishes: tuple[Fqdn, ...] = ()
@@ -177,7 +179,7 @@ def _pools(value: Any) -> Any:
 
 
 class Site(Model):
-    """A site: its pools and which network plays which part (a part is a network name; default: the same name)."""
+    """A site: its pools and which network plays which part (default: the one of the same name)."""
 
     networks: dict[Zone, str] = {}
     edge: Annotated[tuple[EdgePool, ...], BeforeValidator(_pools)] = ()
@@ -262,7 +264,7 @@ class Waiver(Model):
 
 
 class Management(Model):
-    """From where hosts are administered by ssh: networks in CIDR form; empty: the lab's own bridge addresses."""
+    """From where hosts are administered by ssh: subnets; empty: the lab's own bridge addresses."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
 
@@ -290,7 +292,7 @@ class Topology(Model):
             site = self.sites[site_name]
             for role in ("edge", "director", "front_end", "reverse_proxy", "database"):
                 for pool in getattr(site, role):
-                    yield site_name, role, pool  # type: ignore[misc]
+                    yield site_name, role, pool
             for hosts in (site.firewalls.outer, site.firewalls.inner):
                 if hosts:
                     yield site_name, "firewall", Pool(hosts=hosts)

@@ -47,13 +47,17 @@ def read(path: Path) -> tuple[dict[str, User], dict[str, int], list[Finding]]:
             address, field = str(details["loc"][0]), str(details["loc"][-1])
             what = PATTERNS.get(str(details.get("ctx", {}).get("pattern")), details["msg"])
             column = "address" if field == "[key]" else field
-            findings.append(Finding(path, lines[address], f"{column} {details['input']!r} should be a {what}"))
+            findings.append(
+                Finding(path, lines[address], f"{column} {details['input']!r} should be a {what}")
+            )
     return users, lines, findings
 
 
 def _header(path: Path, header: list[str]) -> list[Finding]:
     found = [
-        Finding(path, 1, f"unknown column '{name}'{nearest(name, COLUMNS)}") for name in header if name not in COLUMNS
+        Finding(path, 1, f"unknown column '{name}'{nearest(name, COLUMNS)}")
+        for name in header
+        if name not in COLUMNS
     ]
     if "address" not in header:
         found.append(Finding(path, 1, f"the first line must name the columns: {','.join(COLUMNS)}"))
@@ -77,7 +81,9 @@ def _row(
     address = row[position["address"]].strip()
     if address in rows:
         findings.append(
-            Finding(path, line, f"'{address}' is given twice, first in line {lines[address]}; keep one of them")
+            Finding(
+                path, line, f"'{address}' is given twice, first in line {lines[address]}; keep one of them"
+            )
         )
         return
     user: dict[str, Any] = {}
@@ -87,7 +93,9 @@ def _row(
     if "enabled" in position:
         enabled = _ENABLED.get(row[position["enabled"]].strip().lower())
         if enabled is None:
-            findings.append(Finding(path, line, f"enabled '{row[position['enabled']]}' should be true or false"))
+            findings.append(
+                Finding(path, line, f"enabled '{row[position['enabled']]}' should be true or false")
+            )
             return
         if not enabled:
             user["enabled"] = False
