@@ -1,0 +1,166 @@
+"""SIP verbs: hold and drop a registration, register, message, await, received.
+
+Every verb takes `arguments` of `net.find` and `net.context` (where and how to connect) and:
+`user` (address of record), `password` or none, `auth_user`, `algorithm` (MD5 or SHA-256).
+`session` names a registration that is held on a connection; verbs that name the same one share it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from typing import Any
+
+from .observation import HaltError, Observation, Transcript
+from .sip_client import Agent, Answer, Arrival, Connection
+from .sip_message import comparable
+
+
+class Sessions:
+    """Registrations held for the run, by name; each is made once even when asked for at the same time."""
+
+    def __init__(self) -> None:
+        self._held: dict[str, Agent] = {}
+        self._locks: dict[str, asyncio.Lock] = {}
+
+    async def get(
+        self, name: str, arguments: dict[str, Any], transcript: Transcript
+    ) -> tuple[Agent, Answer | None]:
+        """The agent of session `name` and, when it had to be made now, the answer to its REGISTER.
+
+        Raises:
+            HaltError: when the connection fails.
+        """
+        async with self._locks.setdefault(name, asyncio.Lock()):
+            agent = self._held.get(name)
+            if agent and not agent.connection.closed:
+                return agent, None
+            agent = await open_agent(arguments | {"instance": name}, transcript)
+            answer = await agent.register(transcript)
+            if answer.final.status == 200:
+                self._held[name] = agent
+            else:
+                await agent.connection.close()
+            return agent, answer
+
+    def held(self, name: str) -> Agent | None:
+        """The agent of a session that is held and open."""
+        agent = self._held.get(name)
+        return None if agent is None or agent.connection.closed else agent
+
+    async def drop(self, name: str, transcript: Transcript) -> None:
+        """Unregister and close a session; nothing happens when there is none."""
+        agent = self._held.pop(name, None)
+        if agent is None:
+            return
+        with contextlib.suppress(HaltError):
+            if not agent.connection.closed:
+                await agent.register(transcript, expires=0)
+        await agent.connection.close()
+
+    async def close(self) -> None:
+        """Drop every session."""
+        await asyncio.gather(*(self.drop(name, Transcript()) for name in list(self._held)))
+
+
+async def open_agent(arguments: dict[str, Any], transcript: Transcript) -> Agent:
+    """A connected agent for `user`.
+
+    Raises:
+        HaltError: when the connection fails.
+    """
+    connection = await Connection.open(arguments, transcript)
+    return Agent(connection, arguments["user"], arguments.get("password"), arguments)
+
+
+def observed(answer: Answer) -> Observation:
+    """What a final response says: allowed when 2xx; status, challenges, public diagnostics, headers."""
+    final = answer.final
+    shown: dict[str, Any] = {"status": final.status, "challenges": answer.challenges}
+    public = final.get("ms-diagnostics-public")
+    if public:
+        shown["ms_diagnostics_public"] = public.partition(";")[0].strip()
+    if final.get("ms-diagnostics"):
+        shown["ms_diagnostics"] = final.get("ms-diagnostics")
+    shown["headers"] = comparable(final)
+    allowed = 200 <= final.status < 300
+    return Observation("done" if allowed else "policy", allowed, shown, [answer.call_id])
+
+
+async def register(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
+    """Sign in and, unless `session` holds it, sign out again."""
+    name = arguments.get("session")
+    if name:
+        agent, answer = await sessions.get(name, arguments, transcript)
+        if answer is None:
+            answer = await agent.register(transcript)
+        return observed(answer)
+    agent = await open_agent(arguments, transcript)
+    try:
+        answer = await agent.register(transcript)
+        if answer.final.status == 200:
+            with contextlib.suppress(HaltError):
+                await agent.register(Transcript(), expires=0)
+        return observed(answer)
+    finally:
+        await agent.connection.close()
+
+
+async def message(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
+    """Send `text` to `to`, in a held `session` or on a connection of its own that has not signed in.
+
+    `sender` is what From claims (default `user`); `headers` is a list of [name, value]; `to_tag` makes it
+    look in-dialog; `uri` overrides the request URI.
+    """
+    name = arguments.get("session")
+    extra = [(str(n), str(v)) for n, v in arguments.get("headers", [])]
+
+    async def send(agent: Agent) -> Observation:
+        answer = await agent.message(
+            arguments["to"], arguments["text"], transcript, sender=arguments.get("sender"),
+            headers=extra, to_tag=arguments.get("to_tag", ""), uri=arguments.get("uri"),
+        )  # fmt: skip
+        return observed(answer)
+
+    if name:
+        agent, answer = await sessions.get(name, arguments, transcript)
+        if answer is not None and answer.final.status != 200:
+            return observed(answer)
+        return await send(agent)
+    agent = await open_agent(arguments, transcript)
+    try:
+        return await send(agent)
+    finally:
+        await agent.connection.close()
+
+
+async def wait(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
+    """Whether a request with `token` in its text arrives in `session` within `timeout` s; From in `shown`."""
+    agent = sessions.held(arguments["session"])
+    if agent is None:
+        return Observation("protocol", False, {"error": "session is gone"})
+    arrived = await agent.connection.arrival(arguments["token"], float(arguments.get("timeout", 6)))
+    if arrived is None:
+        return Observation("protocol", False, {"error": "nothing arrived"})
+    transcript.add(_text(arrived))
+    return Observation("done", True, {"from": arrived.sender}, data={"headers": arrived.headers})
+
+
+async def received(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
+    """Texts of everything that has arrived in `session` so far."""
+    agent = sessions.held(arguments["session"])
+    found = [] if agent is None else agent.connection.arrivals
+    for arrived in found:
+        transcript.add(_text(arrived))
+    return Observation("done", agent is not None, data={"texts": [item.text for item in found]})
+
+
+async def drop(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
+    """Sign `session` out."""
+    await sessions.drop(arguments["session"], transcript)
+    return Observation("done", True)
+
+
+def _text(arrived: Arrival) -> str:
+    headers = "\n".join(f"{n}: {v}" for n, v in arrived.headers)
+    return f"< {arrived.method} arrived\n{headers}\n\n{arrived.text}"

@@ -1,0 +1,264 @@
+"""A SIP user agent over TLS: one task owns each connection (never two threads on one TLS socket)."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+import uuid
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import digest, net
+from .observation import HaltError, Transcript
+from .sip_message import Message, read
+
+AGENT = "Edgewright-Probe"
+
+
+@dataclass
+class Answer:
+    """The final response, how often the client was challenged on the way, and the Call-ID."""
+
+    final: Message
+    challenges: int
+    call_id: str
+
+
+@dataclass
+class Arrival:
+    """A request that came to this client: method, From header, text."""
+
+    method: str
+    sender: str
+    text: str
+    headers: list[tuple[str, str]]
+
+
+@dataclass
+class Request:
+    """What to send. `headers` are added after the ones every request has; `to_tag` makes it in-dialog."""
+
+    method: str
+    uri: str
+    to: str
+    sender: str
+    headers: list[tuple[str, str]] = field(default_factory=list)
+    body: bytes = b""
+    to_tag: str = ""
+    call_id: str = ""
+    cseq: int = 1
+    from_tag: str = ""
+
+
+class Connection:
+    """One TLS connection: sends requests, pairs responses with them, answers what arrives."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, name: str) -> None:
+        self._reader = reader
+        self._writer = writer
+        self._waiting: dict[str, asyncio.Queue[Message | None]] = {}
+        self._transcripts: dict[str, Transcript] = {}
+        self._task = asyncio.create_task(self._listen())
+        self._changed = asyncio.Event()
+        self.arrivals: list[Arrival] = []
+        self.closed = False
+        self.name = name
+        host, port = writer.get_extra_info("sockname")[:2]
+        self.local = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+    @classmethod
+    async def open(cls, arguments: dict[str, Any], transcript: Transcript) -> Connection:
+        """Find, connect, secure (see `net`).
+
+        Raises:
+            HaltError: at stage `resolve`, `connect` or `tls`.
+        """
+        target = await net.find(arguments, transcript)
+        reader, writer = await net.open_tls(target, arguments, transcript)
+        return cls(reader, writer, target.name)
+
+    async def _listen(self) -> None:
+        try:
+            while (message := await read(self._reader)) is not None:
+                self._take(message)
+        except (OSError, ValueError):
+            pass
+        finally:
+            self.closed = True
+            for queue in self._waiting.values():
+                queue.put_nowait(None)
+            self._changed.set()
+            self._writer.close()
+
+    def _take(self, message: Message) -> None:
+        call_id = message.get("Call-ID")
+        if message.status:
+            if transcript := self._transcripts.get(call_id):
+                transcript.add("< " + message.encode().decode("utf-8", "replace"))
+            if queue := self._waiting.get(call_id):
+                queue.put_nowait(message)
+            return
+        if message.method == "ACK":
+            return
+        self.arrivals.append(
+            Arrival(
+                message.method, message.get("From"), message.body.decode("utf-8", "replace"), message.headers
+            )
+        )
+        known = message.method in ("MESSAGE", "OPTIONS", "NOTIFY", "INFO", "BYE")
+        self._writer.write(message.reply(*((200, "OK") if known else (405, "Method Not Allowed"))).encode())
+        self._changed.set()
+
+    async def exchange(self, request: Message, transcript: Transcript, timeout: float) -> Message:
+        """Send a request and wait for its final response.
+
+        Raises:
+            HaltError: at stage `protocol`: closed, no answer.
+        """
+        call_id = request.get("Call-ID")
+        queue = self._waiting.setdefault(call_id, asyncio.Queue())
+        self._transcripts[call_id] = transcript
+        transcript.add("> " + request.encode().decode("utf-8", "replace"))
+        try:
+            if self.closed:
+                raise HaltError("protocol", "closed")
+            self._writer.write(request.encode())
+            await self._writer.drain()
+            async with asyncio.timeout(timeout):
+                while True:
+                    response = await queue.get()
+                    if response is None:
+                        raise HaltError("protocol", "closed")
+                    if response.status >= 200 and response.get("CSeq") == request.get("CSeq"):
+                        return response
+        except TimeoutError as error:
+            raise HaltError("protocol", "no answer") from error
+        except OSError as error:
+            raise HaltError("protocol", net.word(error)) from error
+        finally:
+            self._waiting.pop(call_id, None)
+            self._transcripts.pop(call_id, None)
+
+    async def arrival(self, token: str, timeout: float) -> Arrival | None:
+        """The first request whose text contains `token`; None when none comes within `timeout` seconds."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while True:
+                    for arrived in self.arrivals:
+                        if token in arrived.text:
+                            return arrived
+                    if self.closed:
+                        return None
+                    self._changed.clear()
+                    await self._changed.wait()
+        return None
+
+    async def close(self) -> None:
+        """Close and wait for the reading task."""
+        self._task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._task
+
+
+class Agent:
+    """One account at one connection: registers, sends, answers challenges with `password` if it has one."""
+
+    def __init__(
+        self, connection: Connection, aor: str, password: str | None, arguments: dict[str, Any]
+    ) -> None:
+        self.connection = connection
+        self.aor = aor
+        self.domain = aor.partition("@")[2]
+        self._password = password
+        self._user = arguments.get("auth_user") or aor.partition("@")[0]
+        self._algorithm = arguments.get("algorithm")
+        self._timeout = float(arguments.get("timeout", 8))
+        self._instance = uuid.uuid5(
+            uuid.NAMESPACE_URL, f"{aor} {arguments.get('instance', connection.local)}"
+        )
+        self._register_id = f"{secrets.token_hex(10)}@probe"
+        self._register_tag = secrets.token_hex(5)
+        self._cseq = 0
+        self.routes: list[str] = []
+
+    @property
+    def contact(self) -> str:
+        """The Contact URI of this connection."""
+        return f"sip:{self.aor.partition('@')[0]}@{self.connection.local};transport=tls"
+
+    async def register(self, transcript: Transcript, expires: int = 600) -> Answer:
+        """REGISTER with outbound parameters (RFC 5626); `expires` 0 takes the binding away."""
+        contact = f'<{self.contact}>;+sip.instance="<urn:uuid:{self._instance}>";reg-id=1'
+        self._cseq += 1
+        request = Request(
+            "REGISTER", f"sip:{self.domain}", f"sip:{self.aor}", f"sip:{self.aor}",
+            [("Contact", contact), ("Expires", str(expires)), ("Supported", "path, outbound")],
+            call_id=self._register_id, cseq=self._cseq, from_tag=self._register_tag,
+        )  # fmt: skip
+        result = await self.send(request, transcript)
+        self._cseq = request.cseq
+        if result.final.status == 200:
+            self.routes = result.final.all("Service-Route")
+        return result
+
+    async def message(
+        self, to: str, text: str, transcript: Transcript, *, sender: str | None = None,
+        headers: list[tuple[str, str]] | None = None, to_tag: str = "", uri: str | None = None,
+    ) -> Answer:  # fmt: skip
+        """MESSAGE (RFC 3428) to the address `to`; `sender` is what From claims."""
+        routes = [("Route", route) for route in self.routes]
+        request = Request(
+            "MESSAGE", uri or f"sip:{to}", f"sip:{to}", f"sip:{sender or self.aor}",
+            [*routes, *(headers or []), ("Content-Type", "text/plain;charset=UTF-8")], text.encode(), to_tag,
+        )  # fmt: skip
+        return await self.send(request, transcript)
+
+    async def send(self, request: Request, transcript: Transcript) -> Answer:
+        """Send, answer challenges, and return the final response.
+
+        A client gives up when its answer is challenged again, unless the nonce was stale (RFC 7616 section
+        3.3).
+
+        Raises:
+            HaltError: at stage `protocol`.
+        """
+        request.call_id = request.call_id or f"{secrets.token_hex(10)}@probe"
+        request.from_tag = request.from_tag or secrets.token_hex(5)
+        challenges, answered = 0, False
+        credentials: list[tuple[str, str]] = []
+        while True:
+            response = await self.connection.exchange(
+                self._build(request, credentials), transcript, self._timeout
+            )
+            if response.status not in (401, 407):
+                return Answer(response, challenges, request.call_id)
+            challenges += 1
+            name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
+            challenge = digest.choose(response.all(name), self._algorithm)
+            stale = challenge is not None and challenge.get("stale", "").lower() == "true"
+            if challenge is None or self._password is None or (answered and not stale) or challenges > 4:
+                return Answer(response, challenges, request.call_id)
+            value = digest.answer(challenge, request.method, request.uri, self._user, self._password)
+            answered = True
+            credentials = [("Authorization" if response.status == 401 else "Proxy-Authorization", value)]
+            request.cseq += 1
+
+    def _build(self, request: Request, credentials: list[tuple[str, str]]) -> Message:
+        to = f"<{request.to}>" + (f";tag={request.to_tag}" if request.to_tag else "")
+        local = self.connection.local
+        return Message(
+            f"{request.method} {request.uri} SIP/2.0",
+            [
+                ("Via", f"SIP/2.0/TLS {local};branch=z9hG4bK{secrets.token_hex(8)};rport;alias"),
+                ("Max-Forwards", "70"),
+                ("From", f"<{request.sender}>;tag={request.from_tag}"),
+                ("To", to),
+                ("Call-ID", request.call_id),
+                ("CSeq", f"{request.cseq} {request.method}"),
+                ("User-Agent", AGENT),
+                *request.headers,
+                *credentials,
+            ],
+            request.body,
+        )

@@ -1,0 +1,190 @@
+"""A certificate authority and a SIP registrar on loopback: what the probe's client talks to in its tests."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import secrets
+import ssl
+import sys
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
+
+sys.path.insert(0, str(Path(__file__).parents[3] / "probes" / "src"))
+
+from edgewright_probe import digest
+from edgewright_probe.sip_message import Message, read
+
+REALM = "lab.example"
+
+
+@dataclass
+class Authority:
+    """A CA with its PEM file and the files of one server certificate."""
+
+    trust: Path
+    certificate: Path
+    key: Path
+
+
+def _make(folder: Path, names: list[str], *, days: int = 30) -> Authority:
+    now = datetime.now(UTC)
+    ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
+    ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Test CA")])
+
+    def builder(subject: x509.Name, public: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
+        return (
+            x509.CertificateBuilder()
+            .subject_name(subject)
+            .issuer_name(ca_name)
+            .public_key(public)
+            .serial_number(x509.random_serial_number())
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + timedelta(days=days))
+        )
+
+    ca = (
+        builder(ca_name, ca_key.public_key())
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(ca_key, hashes.SHA256())
+    )
+    sans = [x509.DNSName(n) for n in names] + [x509.IPAddress(ip_address("127.0.0.1"))]
+    leaf = (
+        builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key.public_key())
+        .add_extension(x509.SubjectAlternativeName(sans), critical=False)
+        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .sign(ca_key, hashes.SHA256())
+    )
+    made = Authority(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+    made.trust.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
+    made.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
+    made.key.write_bytes(
+        key.private_bytes(
+            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+        )
+    )
+    return made
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    return _make(tmp_path_factory.mktemp("authority"), ["sip.lab.example"])
+
+
+@dataclass
+class Registrar:
+    """A registrar and proxy for one domain, enough to be a peer: digest, bindings, MESSAGE to who is bound."""
+
+    passwords: dict[str, str]
+    refused: set[str] = field(default_factory=set)
+    port: int = 0
+    seen: list[Message] = field(default_factory=list)
+    bound: dict[str, set[asyncio.StreamWriter]] = field(default_factory=dict)
+    pending: dict[str, tuple[asyncio.StreamWriter, list[str]]] = field(default_factory=dict)
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while (message := await read(reader)) is not None:
+                self.seen.append(message)
+                if message.status:
+                    self._back(message)
+                else:
+                    self._take(message, writer)
+        except (OSError, ValueError):
+            pass
+        finally:
+            for writers in self.bound.values():
+                writers.discard(writer)
+            writer.close()
+
+    def _take(self, message: Message, writer: asyncio.StreamWriter) -> None:
+        user = message.get("From").split("sip:")[1].split("@")[0]
+        register = message.method == "REGISTER"
+        given = digest.parse(message.get("Authorization" if register else "Proxy-Authorization"))
+        if not given or not self._right(given, message.method):
+            status, name = (401, "WWW-Authenticate") if register else (407, "Proxy-Authenticate")
+            challenges = tuple(
+                (
+                    name,
+                    f'Digest realm="{REALM}", nonce="{secrets.token_hex(8)}", qop="auth", algorithm={algorithm}',
+                )
+                for algorithm in ("SHA-256", "MD5")
+            )
+            writer.write(message.reply(status, "Unauthorized", challenges).encode())
+        elif user in self.refused:
+            why = (("ms-diagnostics-public", '4003;reason="no outside access"'),)
+            writer.write(message.reply(403, "Forbidden", why).encode())
+        elif register:
+            writers = self.bound.setdefault(user, set())
+            (writers.discard if message.get("Expires") == "0" else writers.add)(writer)
+            writer.write(message.reply(200, "OK").encode())
+        else:
+            self._forward(message, writer)
+
+    def _right(self, given: dict[str, str], method: str) -> bool:
+        user = given["username"]
+        if user not in self.passwords:
+            return False
+        h = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}[given["algorithm"]]
+        ha1 = h(f"{user}:{REALM}:{self.passwords[user]}".encode()).hexdigest()
+        ha2 = h(f"{method}:{given['uri']}".encode()).hexdigest()
+        middle = f"{given['nonce']}:{given['nc']}:{given['cnonce']}:auth"
+        return given["response"] == h(f"{ha1}:{middle}:{ha2}".encode()).hexdigest()
+
+    def _forward(self, message: Message, writer: asyncio.StreamWriter) -> None:
+        writers = self.bound.get(message.start.split("sip:")[1].split("@")[0])
+        if not writers:
+            writer.write(message.reply(480, "Temporarily Unavailable").encode())
+            return
+        self.pending[message.get("Call-ID")] = (writer, message.all("Via"))
+        for other in writers:
+            other.write(message.encode() if message.get("Content-Length") == "" else _raw(message))
+
+    def _back(self, message: Message) -> None:
+        if found := self.pending.pop(message.get("Call-ID"), None):
+            found[0].write(_raw(message))
+
+
+def _raw(message: Message) -> bytes:
+    kept = [(n, v) for n, v in message.headers if n != "Content-Length"]
+    return Message(message.start, kept, message.body).encode()
+
+
+@pytest.fixture
+def registrar(authority: Authority) -> Iterator[Registrar]:
+    made = Registrar({"alice": "wonder", "bob": "builder", "carol": "inside"}, {"carol"})
+    loop = asyncio.new_event_loop()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(authority.certificate, authority.key)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+
+    async def start() -> asyncio.Server:
+        return await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=context)
+
+    server = loop.run_until_complete(start())
+    made.port = server.sockets[0].getsockname()[1]
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    yield made
+
+    async def stop() -> None:
+        server.close()
+        tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    asyncio.run_coroutine_threadsafe(stop(), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    loop.close()
