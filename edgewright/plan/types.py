@@ -1,20 +1,43 @@
-"""The plan: everything that follows from a deployment without asking anyone. Pure data, deterministic order."""
+"""The plan: everything that follows from a deployment without asking anyone: pure data, stable order."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Literal
 
-from edgewright.model.topology import CertificateSlot, CertificateSource, Platform, Zone
+from edgewright.model.topology import CertificateSlot, CertificateSource, EdgeService, Platform, Pool, Zone
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
 
 
+Kind = Literal[
+    "edge",
+    "director",
+    "front_end",
+    "reverse_proxy",
+    "database",
+    "firewall_outer",
+    "firewall_inner",
+    "dns",
+    "vantage",
+    "world",
+]
+
+
+class PlanError(Exception):
+    """What cannot be planned as described; `problems` are sentences that say what would be right."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 @dataclass(frozen=True, slots=True)
 class NetworkPlan:
-    """One subnet. `bridge4`/`bridge6`: first address, kept free for the lab's own bridge (management path)."""
+    """One subnet. `bridge4`/`bridge6`: first address, kept for the lab's own bridge (management path)."""
 
     name: str
     ipv4: IPv4Network | None
@@ -45,6 +68,42 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceAddress:
+    """An external Edge service on one host: name, port, addresses; public ones where there is NAT."""
+
+    service: EdgeService
+    fqdn: str
+    port: int
+    ipv4: IPv4Address | None
+    ipv6: IPv6Address | None
+    public4: IPv4Address | None
+    public6: IPv6Address | None
+
+    @property
+    def addresses(self) -> tuple[Address, ...]:
+        """The host's own addresses."""
+        return tuple(a for a in (self.ipv4, self.ipv6) if a is not None)
+
+    @property
+    def public(self) -> tuple[Address, ...]:
+        """The addresses to publish: the public ones where there is NAT (N10, N12), else its own."""
+        return tuple(a for a in (self.public4 or self.ipv4, self.public6 or self.ipv6) if a is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPlan:
+    """A pool of the topology under its name: the pool FQDN, or its first host's FQDN if it has none (G12)."""
+
+    name: str
+    key: str
+    """Short name for ids: the name without the internal domain, labels joined by hyphens."""
+    kind: Kind
+    site: str
+    hosts: tuple[str, ...]
+    pool: Pool
+
+
+@dataclass(frozen=True, slots=True)
 class ExistingHost:
     """How to reach a host that is not provisioned."""
 
@@ -59,14 +118,13 @@ class HostPlan:
     """One host: identity, roles (Ansible role names, in order of application), network, packages, volumes.
 
     `packages` is the union of its roles' Debian packages (the image's package set); `volumes` are the state
-    directories that outlive the machine; `forwarding` is true for routers; `surroundings` for hosts that are not
-    the organisation's.
+    directories that outlive the machine; `forwarding` is true for routers; `surroundings` for hosts that are
+    not the organisation's.
     """
 
     name: str
     fqdn: str
-    kind: str
-    """edge, director, front_end, reverse_proxy, firewall_outer, firewall_inner, dns, vantage, world"""
+    kind: Kind
     roles: tuple[str, ...]
     pool: str | None
     site: str | None
@@ -78,6 +136,12 @@ class HostPlan:
     forwarding: bool = False
     surroundings: bool = False
     existing: ExistingHost | None = None
+    services: tuple[ServiceAddress, ...] = ()
+    """The external services of an Edge host, those deployed, in the order access, web_conferencing, av."""
+
+    def service(self, name: EdgeService) -> ServiceAddress | None:
+        """The external Edge service of that name, if the host has it."""
+        return next((s for s in self.services if s.service == name), None)
 
     def addresses(self, network: str | None = None) -> tuple[Address, ...]:
         """All addresses, or those on one network; IPv4 before IPv6 per interface, extra ones last."""
@@ -90,7 +154,7 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A DNS record. `name` is absolute without trailing dot; `value` as in a zone file; `row` DXnn or DInn."""
+    """A DNS record. `name` is absolute without trailing dot; `value` is as in a zone file; `row` DXnn, DInn, L02."""
 
     name: str
     type: Literal["A", "AAAA", "SRV", "CNAME", "NS", "SOA", "TXT"]
@@ -155,7 +219,7 @@ class Flow:
     path: tuple[Literal["host", "outer", "inner"], ...]
     active: bool
     service: str = ""
-    """What listens: access, web_conferencing, av, sip, web_external, web_internal, dns, ssh, postgresql ..."""
+    """What listens: see `edgewright.plan.roles`; empty: nothing of ours does (outgoing)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,13 +237,44 @@ class Publication:
     backend_port: int = 4443
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Planned:
+    """What a plan and a plan in the making (`roles.Base`) have in common."""
+
+    networks: dict[str, NetworkPlan]
+    pools: dict[str, PoolPlan]
+    hosts: dict[str, HostPlan]
+    flows: tuple[Flow, ...]
+
+    @cached_property
+    def _flows_by_host(self) -> dict[str, tuple[Flow, ...]]:
+        found: dict[str, list[Flow]] = {}
+        for flow in self.flows:
+            for host in dict.fromkeys(flow.source.hosts + flow.target.hosts):
+                found.setdefault(host, []).append(flow)
+        return {host: tuple(flows) for host, flows in found.items()}
+
+    def flows_of(self, host: str) -> tuple[Flow, ...]:
+        """The flows that begin or end at a host, in the order of the plan."""
+        return self._flows_by_host.get(host, ())
+
+    def pool_hosts(self, pool: str) -> tuple[HostPlan, ...]:
+        """The hosts of a pool by the pool's name; empty if there is no such pool."""
+        plan = self.pools.get(pool)
+        return tuple(self.hosts[name] for name in plan.hosts) if plan else ()
+
+    def of_kind(self, *kinds: Kind) -> tuple[HostPlan, ...]:
+        """All hosts of some kinds, in the order of the plan."""
+        return tuple(host for host in self.hosts.values() if host.kind in kinds)
+
+
+@dataclass(frozen=True)
+class Plan(Planned):
     """Everything derived. `settings`: host -> role name -> that role's one typed dict (JSON-able)."""
 
     deployment: str
     digest: str
     networks: dict[str, NetworkPlan]
+    pools: dict[str, PoolPlan]
     hosts: dict[str, HostPlan]
     zones: tuple[ZonePlan, ...]
     certificates: tuple[CertificatePlan, ...]

@@ -1,0 +1,303 @@
+"""Pools and hosts: identity, roles, interfaces and routes (reference section 2.4)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING
+
+from edgewright.model.topology import Addresses, EdgePool, EdgeService, Pool
+from edgewright.plan import roles
+from edgewright.plan.addresses import BOTH, Allocator
+from edgewright.plan.types import (
+    ExistingHost,
+    HostPlan,
+    Interface,
+    NetworkPlan,
+    PlanError,
+    PoolPlan,
+    Route,
+    ServiceAddress,
+    Subnet,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from edgewright.model import Deployment
+    from edgewright.model.surroundings import Vantage, World
+    from edgewright.model.topology import EdgeListener, Existing, Host, Topology, Zone
+    from edgewright.plan.types import Kind
+
+SINGLE_ADDRESS_PORTS: dict[EdgeService, int] = {"access": 5061, "web_conferencing": 444, "av": 443}
+"""Ports of the external services where all share one address (N08) and the file gives none."""
+
+UNPOOLED: frozenset[Kind] = frozenset({"firewall_outer", "firewall_inner", "dns"})
+"""Kinds whose hosts have no name in common."""
+
+ZONES: dict[Kind, tuple[Zone, ...]] = {
+    "edge": ("perimeter_out", "perimeter_in"),
+    "reverse_proxy": ("perimeter_out", "perimeter_in"),
+    "director": ("inside",),
+    "front_end": ("inside",),
+    "database": ("inside",),
+    "dns": ("inside",),
+    "firewall_outer": ("outside", "perimeter_out"),
+    "firewall_inner": ("perimeter_in", "inside"),
+}
+"""Where the interfaces of each kind of host are, outer one first."""
+
+
+def pools(topology: Topology) -> dict[str, PoolPlan]:
+    """Every pool by name, sites by name, kinds in a fixed order."""
+    found: dict[str, PoolPlan] = {}
+    suffix = f".{topology.internal_domain}"
+    for site, kind, pool in _pools(topology):
+        hosts = tuple(host.name for host in pool.hosts)
+        name = getattr(pool, "pool", None) or f"{hosts[0]}{suffix}"
+        plan = PoolPlan(name, name.removesuffix(suffix).replace(".", "-"), kind, site, hosts, pool)
+        if name in found:
+            raise PlanError((f"two pools are called {name}; pool names are unique in an organisation",))
+        found[name] = plan
+    return found
+
+
+def _pools(topology: Topology) -> Iterator[tuple[str, Kind, Pool]]:
+    for name in sorted(topology.sites):
+        site = topology.sites[name]
+        for kind in ("edge", "director", "front_end", "reverse_proxy", "database"):
+            for pool in getattr(site, kind):
+                yield name, kind, pool
+        if site.firewalls.outer:
+            yield name, "firewall_outer", Pool(hosts=site.firewalls.outer)
+        if site.firewalls.inner:
+            yield name, "firewall_inner", Pool(hosts=site.firewalls.inner)
+        if site.dns:
+            yield name, "dns", site.dns
+
+
+def listener(pool: EdgePool, service: EdgeService) -> tuple[str, int] | None:
+    """Name and port of an external Edge service, None if the pool does not have it."""
+    found: EdgeListener | None = getattr(pool, service)
+    if found is None:
+        return None
+    shared = pool.single_address and (pool.web_conferencing or pool.av)
+    if shared and "port" not in found.model_fields_set:
+        return found.fqdn, SINGLE_ADDRESS_PORTS[service]
+    return found.fqdn, found.port
+
+
+class _Builder:
+    """Makes the hosts of one deployment."""
+
+    def __init__(self, topology: Topology, networks: dict[str, NetworkPlan]) -> None:
+        self.topology = topology
+        self.networks = networks
+        self.allocator = Allocator(networks)
+        self.hosts: dict[str, HostPlan] = {}
+
+    def add(self, plan: HostPlan) -> None:
+        if plan.name in self.hosts:
+            self.allocator.problems.append(f"two hosts are called {plan.name}; host names are unique")
+        self.hosts[plan.name] = plan
+
+    def member(self, pool: PoolPlan, host: Host) -> None:
+        """A host of a pool, without routes yet."""
+        site = self.topology.sites[pool.site]
+        names = list(dict.fromkeys(site.network(zone) for zone in ZONES[pool.kind]))
+        services: tuple[ServiceAddress, ...] = ()
+        interfaces = []
+        for index, network in enumerate(names):
+            if isinstance(pool.pool, EdgePool) and index == 0:
+                interface, services = self._edge_outside(pool.pool, host, network)
+            else:
+                families = BOTH
+                if isinstance(pool.pool, EdgePool) and pool.pool.internal_ipv6 is False:
+                    families = frozenset({"ipv4"})
+                ipv4, ipv6 = self.allocator.take(
+                    host.name, pool.kind, network, host.addresses.get(network), families
+                )
+                interface = Interface(f"eth{index}", network, ipv4, ipv6)
+            interfaces.append(interface)
+        names_of_roles = roles.of_kind(pool.kind) if pool.pool.platform == "linux" else ()
+        self.add(
+            HostPlan(
+                name=host.name,
+                fqdn=f"{host.name}.{self.topology.internal_domain}",
+                kind=pool.kind,
+                roles=names_of_roles,
+                pool=pool.name if pool.kind not in UNPOOLED else None,
+                site=pool.site,
+                platform=pool.pool.platform,
+                interfaces=tuple(interfaces),
+                routes=(),
+                packages=roles.packages(names_of_roles),
+                volumes=roles.volumes(names_of_roles),
+                forwarding=pool.kind in {"firewall_outer", "firewall_inner"},
+                existing=existing(host.existing),
+                services=services,
+            )
+        )
+
+    def _edge_outside(
+        self, pool: EdgePool, host: Host, network: str
+    ) -> tuple[Interface, tuple[ServiceAddress, ...]]:
+        families = frozenset({"ipv4"}) if pool.external_ipv6 is False else BOTH
+        services: list[ServiceAddress] = []
+        block = "access"
+        for service in ("access", "web_conferencing", "av"):
+            found = listener(pool, service)
+            if found is None:
+                continue
+            if pool.single_address and services:
+                ipv4, ipv6 = services[0].ipv4, services[0].ipv6
+            else:
+                given = host.services.get(service)
+                if service == "access" and given is None:
+                    given = host.addresses.get(network)
+                block = service
+                ipv4, ipv6 = self.allocator.take(host.name, block, network, given, families)
+            public = host.public.get(service) or Addresses()
+            services.append(ServiceAddress(service, *found, ipv4, ipv6, public.ipv4, public.ipv6))
+        first = services[0]
+        extra = tuple(a for s in services[1:] for a in s.addresses if a not in first.addresses)
+        return Interface("eth0", network, first.ipv4, first.ipv6, extra), tuple(services)
+
+    def surrounding(
+        self, name: str, kind: Kind, at: Vantage | World, families: frozenset[str] = BOTH
+    ) -> None:
+        """A vantage or the world host."""
+        ipv4, ipv6 = self.allocator.take(name, kind, at.network, at.addresses, families)
+        inside = any(site.network("inside") == at.network for site in self.topology.sites.values())
+        names_of_roles = roles.of_kind(kind)
+        self.add(
+            HostPlan(
+                name=name,
+                fqdn=f"{name}.{self.topology.internal_domain}" if inside else f"{name}.{at.network}.test",
+                kind=kind,
+                roles=names_of_roles,
+                pool=None,
+                site=None,
+                platform="linux",
+                interfaces=(Interface("eth0", at.network, ipv4, ipv6),),
+                routes=(),
+                packages=roles.packages(names_of_roles),
+                volumes=roles.volumes(names_of_roles),
+                surroundings=True,
+                existing=existing(at.existing),
+            )
+        )
+
+
+def existing(host: Existing | None) -> ExistingHost | None:
+    """How to reach a host that is already there."""
+    return ExistingHost(host.address, host.host_key, host.user, host.port) if host else None
+
+
+def make(
+    deployment: Deployment, networks: dict[str, NetworkPlan], found: dict[str, PoolPlan]
+) -> dict[str, HostPlan]:
+    """All hosts: the organisation's in the order of pools, then world, then vantages by name.
+
+    Raises:
+        PlanError: two hosts want one address or name, or a number does not fit its block.
+    """
+    builder = _Builder(deployment.topology, networks)
+    for pool in found.values():
+        for host in pool.pool.hosts:
+            builder.member(pool, host)
+    surroundings = deployment.surroundings
+    if surroundings and surroundings.world:
+        builder.surrounding(surroundings.world.host, "world", surroundings.world)
+    if surroundings:
+        for name in sorted(surroundings.vantages):
+            vantage = surroundings.vantages[name]
+            builder.surrounding(name, "vantage", vantage, frozenset(vantage.families))
+    if builder.allocator.problems:
+        raise PlanError(tuple(builder.allocator.problems))
+    return _routed(deployment.topology, networks, builder.hosts)
+
+
+class _Router:
+    """Works out static routes from sites and firewalls."""
+
+    def __init__(
+        self, topology: Topology, networks: dict[str, NetworkPlan], hosts: dict[str, HostPlan]
+    ) -> None:
+        self.topology = topology
+        self.networks = networks
+        self.outer = self._first(hosts, "firewall_outer")
+        self.inner = self._first(hosts, "firewall_inner")
+        self.inside = self._zone("inside") + tuple(
+            site.networks["management"] for site in topology.sites.values() if "management" in site.networks
+        )
+
+    @staticmethod
+    def _first(hosts: dict[str, HostPlan], kind: str) -> dict[str, HostPlan]:
+        found: dict[str, HostPlan] = {}
+        for host in hosts.values():
+            if host.kind == kind and host.site:
+                found.setdefault(host.site, host)
+        return found
+
+    def _zone(self, zone: Zone) -> tuple[str, ...]:
+        return tuple(
+            dict.fromkeys(self.topology.sites[name].network(zone) for name in sorted(self.topology.sites))
+        )
+
+    def _via(
+        self, host: HostPlan, router: HostPlan | None, network: str, targets: tuple[str, ...]
+    ) -> Iterator[Route]:
+        """Routes to whole networks through a router's address on `network`; on-link ones are left out."""
+        mine = next((i for i in host.interfaces if i.network == network), None)
+        theirs = next((i for i in router.interfaces if i.network == network), None) if router else None
+        if mine is None or theirs is None:
+            return
+        attached = {interface.network for interface in host.interfaces}
+        for target in dict.fromkeys(targets):
+            plan = self.networks.get(target)
+            if plan is None or target in attached:
+                continue
+            legs: tuple[tuple[Subnet | None, IPv4Address | IPv6Address | None, object], ...] = (
+                (plan.ipv4, theirs.ipv4, mine.ipv4),
+                (plan.ipv6, theirs.ipv6, mine.ipv6),
+            )
+            for subnet, via, own in legs:
+                if subnet is not None and via is not None and own is not None:
+                    yield Route(subnet, via, mine.name)
+
+    def _default(self, host: HostPlan, router: HostPlan | None) -> Iterator[Route]:
+        mine = host.interfaces[0]
+        theirs = next((i for i in router.interfaces if i.network == mine.network), None) if router else None
+        if theirs:
+            for via, own in ((theirs.ipv4, mine.ipv4), (theirs.ipv6, mine.ipv6)):
+                if via is not None and own is not None:
+                    yield Route(None, via, mine.name)
+
+    def routes(self, host: HostPlan) -> Iterator[Route]:
+        """A host's static routes (N02, N03, N04, N09)."""
+        network = host.interfaces[0].network
+        if host.kind in {"edge", "reverse_proxy"} and host.site:
+            yield from self._default(host, self.outer.get(host.site))
+            yield from self._via(host, self.inner.get(host.site), host.interfaces[-1].network, self.inside)
+        elif host.kind in {"director", "front_end", "database", "dns"} and host.site:
+            site = self.topology.sites[host.site]
+            yield from self._via(host, self.inner.get(host.site), network, (site.network("perimeter_in"),))
+        elif host.surroundings:
+            for name in sorted(self.topology.sites):
+                site = self.topology.sites[name]
+                if network == site.network("inside"):
+                    yield from self._via(host, self.inner.get(name), network, (site.network("perimeter_in"),))
+                elif network == site.network("outside"):
+                    # All of it, so that what must be refused reaches the firewall that refuses it.
+                    behind = tuple(site.network(zone) for zone in ("perimeter_out", "perimeter_in", "inside"))
+                    yield from self._via(host, self.outer.get(name), network, behind)
+
+
+def _routed(
+    topology: Topology, networks: dict[str, NetworkPlan], hosts: dict[str, HostPlan]
+) -> dict[str, HostPlan]:
+    router = _Router(topology, networks, hosts)
+    return {
+        name: replace(host, routes=tuple(dict.fromkeys(router.routes(host)))) for name, host in hosts.items()
+    }
