@@ -1,0 +1,213 @@
+"""The application of one site: external (through the reverse proxy) or internal. Two processes, one code."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from edgewright_web import autodiscover, log, page
+from edgewright_web.digest import Digest, Nonces
+from edgewright_web.problems import ProblemError
+from edgewright_web.settings import Settings, Site
+from edgewright_web.tables import Tables, TablesError, User
+
+_REQUEST_ID = re.compile(r"[0-9a-f]{32}")
+_INTERNAL_ONLY = ("/health",)
+_REASONS = {
+    HTTPStatus.NOT_FOUND: "web-path-unpublished",
+    HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
+}
+
+
+class _CaseInsensitivePath:
+    """Clients spell Autodiscover's path in several ways (Q10, Q13); the path as sent stays in `raw_path`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["path"] = scope["path"].lower()
+        await self.app(scope, receive, send)
+
+
+class Web:
+    """The handlers of one site."""
+
+    def __init__(self, settings: Settings, site: Site) -> None:
+        self.settings, self.site = settings, site
+        self.party = "remote" if site == "external" else "internal"
+        self.tables = Tables(settings.tables)
+        self.digest = Digest(settings.realm, settings.domains, Nonces(settings.nonce_secret, site))
+        templates = Environment(
+            loader=PackageLoader("edgewright_web"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            auto_reload=False,
+        )
+        self.template = templates.get_template("user.html")
+
+    def application(self) -> ASGIApp:
+        """The ASGI application."""
+        base = autodiscover.PATH.lower()
+        routes = [
+            Route("/", self.user_page),
+            Route(base, self.root),
+            Route(f"{base}/domain", self.domain),
+            Route(f"{base}/user", self.user),
+            Route(f"{base}/oauth/user", self.user),
+        ]
+        if self.site == "internal":
+            routes += [Route(path, self.health) for path in _INTERNAL_ONLY]
+        app = Starlette(
+            routes=routes,
+            exception_handlers={
+                ProblemError: self._problem,
+                HTTPException: self._http_exception,
+                TablesError: self._unavailable,
+                Exception: self._crash,
+            },
+        )
+        app.router.redirect_slashes = False
+        return _CaseInsensitivePath(app)
+
+    # -- who asks ------------------------------------------------------------------------
+
+    def _signed_in(self, request: Request) -> User:
+        """The user whose password this request proves and who may come in through this site.
+
+        Raises:
+            ProblemError: 401 alike for an unknown user, a disabled account and a wrong password; 403 with the
+                reason, once the password is proven, for who may not come from outside (our choice for C18).
+        """
+        header = request.headers.get("authorization")
+        if header is None:
+            raise self._challenge()
+        outcome = self.digest.check(header, request.method, _target(request), self.tables.user)
+        user = outcome.user
+        if user is None:
+            raise self._challenge(outcome.failure, stale=outcome.stale, user=outcome.claimed)
+        if self.site == "external":
+            if not self.tables.outside_users():
+                raise self._no_outside_access("outside-users-off", user)
+            if not user.allows("enable_outside_access"):
+                raise self._no_outside_access("outside-access-off", user)
+        return user
+
+    def _challenge(
+        self, reason: str | None = None, *, stale: bool = False, user: str | None = None
+    ) -> ProblemError:
+        headers = [("WWW-Authenticate", value) for value in self.digest.challenges(stale=stale)]
+        return ProblemError(HTTPStatus.UNAUTHORIZED, reason, headers=headers, user=user)
+
+    @staticmethod
+    def _no_outside_access(reason: str, user: User) -> ProblemError:
+        return ProblemError(
+            HTTPStatus.FORBIDDEN,
+            reason,
+            shown=reason,
+            detail="You may sign in from inside only.",
+            headers=[("ms-diagnostics-public", '4003;reason="User is not allowed to sign in from outside"')],
+            user=user.address,
+        )
+
+    # -- what is asked -------------------------------------------------------------------
+
+    def _document(self, request: Request, document: autodiscover.Document) -> Response:
+        xml = autodiscover.wants_xml(request.headers.get("accept", ""))
+        headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+        if xml:
+            return Response(document.as_xml(), media_type=autodiscover.XML, headers=headers)
+        return JSONResponse(document.as_json(), media_type=autodiscover.JSON, headers=headers)
+
+    async def root(self, request: Request) -> Response:
+        """Autodiscover's start, for anybody."""
+        return self._document(request, autodiscover.root(self.settings, self.site))
+
+    async def domain(self, request: Request) -> Response:
+        """The organisation's Autodiscover address, for anybody."""
+        return self._document(request, autodiscover.domain(self.settings, self.site))
+
+    async def user(self, request: Request) -> Response:
+        """The signed-in user's home pool."""
+        user = await run_in_threadpool(self._signed_in, request)
+        home = self.settings.homes[user.home]
+        sip_domain = user.address.partition("@")[2]
+        return self._document(request, autodiscover.user(self.settings, self.site, home, sip_domain))
+
+    async def user_page(self, request: Request) -> Response:
+        """The signed-in user's page."""
+        user = await run_in_threadpool(self._signed_in, request)
+        outside = await run_in_threadpool(self.tables.outside_users)
+        html = self.template.render(page.content(self.settings, self.site, user, outside))
+        return HTMLResponse(html, headers={"Cache-Control": "no-store", **page.HEADERS})
+
+    async def health(self, _: Request) -> Response:
+        """Whether this host can serve users; inside only."""
+        await run_in_threadpool(self.tables.check)
+        return JSONResponse({"status": "ok", "site": self.site}, headers={"Cache-Control": "no-store"})
+
+    # -- what went wrong -----------------------------------------------------------------
+
+    async def _problem(self, request: Request, problem: Exception) -> Response:
+        if not isinstance(problem, ProblemError):  # Starlette's signature of handlers knows only Exception
+            raise problem
+        correlation = _correlation(request)
+        if problem.reason:
+            log.refused(
+                problem.reason,
+                correlation=correlation,
+                party=self.party,
+                method=request.method,
+                status=problem.status.value,
+                user=problem.user,
+            )
+        return problem.response(correlation)
+
+    async def _http_exception(self, request: Request, error: Exception) -> Response:
+        if not isinstance(error, HTTPException):
+            raise error
+        status = HTTPStatus(error.status_code)
+        internal_only = self.site == "external" and request.scope["path"] in _INTERNAL_ONLY
+        problem = ProblemError(
+            status,
+            "web-internal-only" if internal_only else _REASONS.get(status, "malformed"),
+            headers=list((error.headers or {}).items()),
+        )
+        return await self._problem(request, problem)
+
+    async def _unavailable(self, request: Request, _: Exception) -> Response:
+        problem = ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, headers=[("Retry-After", "5")])
+        return await self._problem(request, problem)
+
+    async def _crash(self, request: Request, _: Exception) -> Response:
+        return await self._problem(request, ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR))
+
+
+def _target(request: Request) -> str:
+    """The request target as it was sent, which the digest covers."""
+    path: bytes = request.scope["raw_path"]
+    query: bytes = request.scope["query_string"]
+    return (path + (b"?" + query if query else b"")).decode("latin-1")
+
+
+def _correlation(request: Request) -> str:
+    """X-Request-Id as our own nginx set it; made up only where nothing stands in front."""
+    given = request.headers.get("x-request-id", "")
+    return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
+
+
+def create(settings: Settings, site: Site) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The application of `site`."""
+    return Web(settings, site).application()
