@@ -1,4 +1,4 @@
-"""The daemon: `python3 web.pyz --site external --settings /etc/edgewright/web/settings.json`.
+"""The daemon: `python3 web.pyz --site external --settings FILE --nonce-secret FILE`.
 
 systemd hands over the listening socket (file descriptor 3), so that a restart refuses no connection, and is
 told when the application is ready.
@@ -40,10 +40,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="edgewright-web")
     parser.add_argument("--site", choices=("external", "internal"), required=True)
     parser.add_argument("--settings", type=Path, required=True)
+    parser.add_argument("--nonce-secret", type=Path, required=True, help="file with the pool's secret")
     parser.add_argument("--check", action="store_true", help="only read the settings")
     arguments = parser.parse_args()
     try:
-        settings = load(arguments.settings)
+        settings = load(arguments.settings, arguments.nonce_secret)
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"{arguments.settings}: {type(error).__name__}: {error}")
     if arguments.check:

@@ -29,6 +29,11 @@ _REASONS = {
     HTTPStatus.METHOD_NOT_ALLOWED: "method-not-allowed",
 }
 
+_NO_OUTSIDE_ACCESS = {
+    "outside-users-off": "Access from outside is not available.",
+    "outside-access-off": "You are not allowed to sign in from outside.",
+}
+
 
 class _CaseInsensitivePath:
     """Clients spell Autodiscover's path in several ways (Q10, Q13); the path as sent stays in `raw_path`."""
@@ -113,13 +118,13 @@ class Web:
 
     @staticmethod
     def _no_outside_access(reason: str, user: User) -> ProblemError:
+        """Outward Lync shows 4003 for the user policy, and nothing for the organisation's switch."""
+        text = _NO_OUTSIDE_ACCESS[reason]
+        headers = (
+            [("ms-diagnostics-public", f'4003;reason="{text}"')] if reason == "outside-access-off" else []
+        )
         return ProblemError(
-            HTTPStatus.FORBIDDEN,
-            reason,
-            shown=reason,
-            detail="You may sign in from inside only.",
-            headers=[("ms-diagnostics-public", '4003;reason="User is not allowed to sign in from outside"')],
-            user=user.address,
+            HTTPStatus.FORBIDDEN, reason, shown=reason, detail=text, headers=headers, user=user.address
         )
 
     # -- what is asked -------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What the role wrote for this host: `/etc/edgewright/web/settings.json`, and the nonce secret beside it."""
+"""What the role wrote for this host: `/etc/edgewright/web/settings.json` and the nonce secret."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ def _home(value: dict[str, Any]) -> Home:
     )
 
 
-def load(path: Path) -> Settings:
-    """Read the settings.
+def load(path: Path, nonce_secret: Path) -> Settings:
+    """Read the settings and the pool's nonce secret (base64, at least 32 bytes).
 
     Raises:
         OSError, ValueError, KeyError: unreadable or not what the role writes; the daemon must not start.
     """
     document = json.loads(path.read_text())
-    secret = base64.b64decode(Path(document["nonce_secret"]).read_text().strip(), validate=True)
+    secret = base64.b64decode(nonce_secret.read_text().strip(), validate=True)
     if len(secret) < 32:
         raise ValueError("the nonce secret is shorter than 32 bytes")
     return Settings(
