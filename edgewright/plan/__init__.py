@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from edgewright.plan import addresses, hosts, roles
+from edgewright.plan import addresses, certificates, dns, flows, hosts, publications, roles
 from edgewright.plan.types import Plan, PlanError
 
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ def base(deployment: Deployment) -> roles.Base:
     """
     networks = addresses.networks(deployment.topology)
     pools = hosts.pools(deployment.topology)
-    return roles.Base(
+    found = roles.Base(
         deployment=deployment,
         networks=networks,
         pools=pools,
         hosts=hosts.make(deployment, networks, pools),
     )
+    found = replace(found, publications=publications.make(found))
+    found = replace(found, zones=dns.make(found), certificates=certificates.make(found))
+    return replace(found, flows=flows.make(found))
 
 
 def make(deployment: Deployment) -> Plan:

@@ -154,7 +154,7 @@ class HostPlan:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A DNS record. `name` is absolute without trailing dot; `value` is as in a zone file; `row` DXnn, DInn, L02."""
+    """A DNS record: absolute `name` without trailing dot, `value` as in a zone file, `row` DXnn or DInn."""
 
     name: str
     type: Literal["A", "AAAA", "SRV", "CNAME", "NS", "SOA", "TXT"]
@@ -185,6 +185,7 @@ class CertificatePlan:
     eku: tuple[Literal["server", "client"], ...]
     source: CertificateSource
     shared_key: bool
+    key: Literal["ecdsa-p256", "rsa-2048"] = "ecdsa-p256"
     names: tuple[str, ...] = ()
     """Where it lies on the host: /etc/edgewright/certificates/<slot>/{privkey,cert,chain,fullchain}.pem"""
     limits: tuple[str, ...] = ()
@@ -224,7 +225,11 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Publication:
-    """A reverse-proxy rule (W rows): public host and paths to a pool's external web site."""
+    """A reverse-proxy rule (W rows): public host and paths to a pool's external web site.
+
+    `proxies` and `backends` are host names, `backend_name` the name in the backends' certificate. A path
+    stands for itself and all below it, `/` for the root alone, `/*` for everything; case does not matter.
+    """
 
     row: str
     host: str

@@ -1,0 +1,52 @@
+"""Which ACME directory outside certificates come from, and where its DNS-01 answers go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from edgewright.plan.roles import Base
+    from edgewright.plan.types import Address
+
+WORLD_PORT = 14000
+"""Port of the lab's ACME directory (pebble's own default)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Directory:
+    """An ACME directory (RFC 8555), the server for dynamic updates (RFC 2136); `world`: both are the lab's."""
+
+    url: str
+    host: str
+    port: int
+    dns_server: Address
+    tsig_key: str
+    ca_bundle: str | None
+    contact: str | None
+    profile: str | None
+    world: bool
+
+
+def directory(base: Base) -> Directory | None:
+    """The organisation's directory, else the surroundings', else the world's; None: there is none."""
+    surroundings = base.deployment.surroundings
+    given = base.topology.certificates.acme or (surroundings.acme if surroundings else None)
+    if given:
+        return Directory(
+            str(given.directory),
+            given.directory.host or "",
+            given.directory.port or 443,
+            given.dns_server,
+            given.tsig_key,
+            given.ca_bundle,
+            given.contact,
+            given.profile,
+            False,
+        )
+    world = next(iter(base.of_kind("world")), None)
+    if world is None:
+        return None
+    url = f"https://{world.fqdn}:{WORLD_PORT}/dir"
+    server = world.addresses()[0]
+    return Directory(url, world.fqdn, WORLD_PORT, server, "acme", None, None, None, True)
