@@ -133,8 +133,8 @@ def accounts(deployment: Deployment) -> dict[str, str]:
 def make_lab(deployment: Deployment) -> Made:
     """Make what a lab needs and does not have: vault password, secrets, passwords of the test accounts.
 
-    What exists is kept; accounts that the surroundings no longer name are dropped. Does nothing to credentials
-    that lie in the deployment's folder: those are the operator's.
+    What exists is kept; accounts that the surroundings no longer name are dropped. Credentials that
+    lie in the deployment's folder are the operator's and are left alone.
 
     Raises:
         CredentialsError: what exists cannot be read.

@@ -33,17 +33,35 @@ class Document:
     findings: list[Finding] = field(default_factory=list)
 
     def line(self, place: Place, *, key: bool = False) -> int:
-        """Line of the value (or of its key) at `place`, or of the nearest thing around it."""
-        for end in range(len(place), -1, -1):
-            here = place[:end]
-            found = self.keys.get(here) if key or here not in self.lines else self.lines[here]
-            if found:
-                return found
-        return 1
+        """Line of the value (or of its key) at `place`, or of the nearest thing around it.
+
+        Where one item stands alone in place of a list, positions in that list are passed over.
+        """
+        if place in self.lines and not key:
+            return self.lines[place]
+        data: Any = self.data
+        here: Place = ()
+        found = self.lines.get(here, 1)
+        for element in place:
+            if not holds(data, element):
+                if isinstance(data, dict) and isinstance(element, int):
+                    continue
+                break
+            data = data[element]
+            here = (*here, element)
+            found = (self.keys.get(here) if key else None) or self.lines.get(here, found)
+        return found
 
     def wrong(self, place: Place, message: str, *, key: bool = False) -> None:
         """Note an error at `place`."""
         self.findings.append(Finding(self.path, self.line(place, key=key), message))
+
+
+def holds(data: Any, element: str | int) -> bool:
+    """Whether `data[element]` exists."""
+    if isinstance(data, dict):
+        return element in data
+    return isinstance(data, list) and isinstance(element, int) and element < len(data)
 
 
 def read(path: Path) -> Document:

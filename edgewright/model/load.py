@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from edgewright.model import check
 from edgewright.model import users as users_csv
 from edgewright.model.base import Model
 from edgewright.model.deployment import Deployment
@@ -34,19 +35,21 @@ OTHER_FILES = ("users.csv", "credentials.yml", "accounts.yml", "edgewright.yml")
 
 
 def load(path: Path) -> Deployment:
-    """Read and validate a deployment's folder (each object by itself; `model.check` compares them).
+    """Read and validate a deployment's folder: each object by itself, and all of them together.
 
     Raises:
         InputErrors: with every finding of every file.
     """
     deployment, findings = attempt(path)
+    if deployment is not None:
+        findings = [*findings, *check.errors(deployment)]
     if findings or deployment is None:
         raise InputErrors(findings)
     return deployment
 
 
 def attempt(path: Path) -> tuple[Deployment | None, list[Finding]]:
-    """As `load`, but returns the findings; the deployment is None where there is not enough to build one."""
+    """Read a folder without comparing objects; the deployment is None where there is not enough for one."""
     folder = path.resolve()
     if not folder.is_dir():
         return None, [

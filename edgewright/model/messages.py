@@ -15,7 +15,7 @@ from pydantic_core import ErrorDetails
 
 from edgewright.model.base import Model
 from edgewright.model.directory import SipAddress
-from edgewright.model.documents import Document, Place
+from edgewright.model.documents import Document, Place, holds
 from edgewright.model.topology import Fqdn, HostName
 
 _SCALAR = (
@@ -111,9 +111,7 @@ def _find(details: ErrorDetails, data: Any, model: type[BaseModel]) -> tuple[Pla
     if details["type"] in ("extra_forbidden", "missing") and loc:
         loc.pop()
     for element in loc:
-        inside = (isinstance(data, dict) and element in data) or (
-            isinstance(data, list) and isinstance(element, int) and element < len(data)
-        )
+        inside = holds(data, element)
         stepped = _step(annotations, element)
         if inside:
             data = data[element]

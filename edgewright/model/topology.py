@@ -19,6 +19,7 @@ Role = Literal["edge", "director", "front_end", "reverse_proxy", "database", "fi
 Family = Literal["ipv4", "ipv6"]
 Zone = Literal["outside", "perimeter_out", "perimeter_in", "inside", "management"]
 EdgeService = Literal["access", "web_conferencing", "av"]
+PublicService = Literal["access", "web_conferencing", "av", "web"]
 
 Fqdn = Annotated[
     str,
@@ -40,18 +41,20 @@ HostName = Annotated[
 """One DNS label: letters, digits, hyphen (G11)."""
 
 
-class Network(Model):
-    """One subnet with IPv4, IPv6 or both; a family that is left out does not exist there."""
-
-    ipv4: IPv4Network | None = None
-    ipv6: IPv6Network | None = None
-
-
 class Addresses(Model):
     """An address for each family that exists at this place."""
 
     ipv4: IPv4Address | None = None
     ipv6: IPv6Address | None = None
+
+
+class Network(Model):
+    """One subnet with IPv4, IPv6 or both; a family that is left out does not exist there."""
+
+    ipv4: IPv4Network | None = None
+    ipv6: IPv6Network | None = None
+    gateway: Addresses = Addresses()
+    """The router that leads out of this network where other people run it; else: the firewall of the site."""
 
 
 class Existing(Model):
@@ -74,7 +77,8 @@ class Host(Model):
     name: HostName
     addresses: dict[str, Addresses] = {}
     services: dict[EdgeService, Addresses] = {}
-    public: dict[EdgeService, Addresses] = {}
+    public: dict[PublicService, Addresses] = {}
+    """What the Internet sees where there is NAT; `web` is a reverse proxy's."""
     existing: Existing | None = None
 
 
@@ -127,8 +131,11 @@ class EdgePool(Pool):
     federation: bool = True
     xmpp: bool = True
     internal_ipv6: bool | None = None
+    """Whether the internal side has IPv6 (S03, S14); left out: as its network has."""
     external_ipv6: bool | None = None
-    """Address types per side (S03, S14); None: as the networks have them."""
+    """Whether the external side has IPv6 (S03, S14); left out: as its network has."""
+    virtual: dict[EdgeService | Literal["internal"], Addresses] = {}
+    """A balancer's addresses by service and for the internal side, with `sip_balancing: balancer`."""
 
 
 class DirectorPool(Pool):
@@ -137,6 +144,8 @@ class DirectorPool(Pool):
     pool: Fqdn
     external_web: Fqdn | None = None
     internal_web: Fqdn | None = None
+    web_balancer: Addresses = Addresses()
+    """A balancer's address for internal web services, needed where a pool has several hosts (G13, V10)."""
 
 
 class FrontEndPool(Pool):
@@ -148,6 +157,8 @@ class FrontEndPool(Pool):
     """Pool of database hosts; None: PostgreSQL on the first host of this pool."""
     external_web: Fqdn | None = None
     internal_web: Fqdn | None = None
+    web_balancer: Addresses = Addresses()
+    """A balancer's address for internal web services, needed where a pool has several hosts (G13, V10)."""
 
 
 class DatabasePool(Pool):
@@ -182,6 +193,8 @@ class Site(Model):
     """A site: its pools and which network plays which part (default: the one of the same name)."""
 
     networks: dict[Zone, str] = {}
+    inside_ranges: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Further inside subnets (clients, servers) to which Edge hosts and proxies route inward (N03, N09)."""
     edge: Annotated[tuple[EdgePool, ...], BeforeValidator(_pools)] = ()
     director: Annotated[tuple[DirectorPool, ...], BeforeValidator(_pools)] = ()
     front_end: Annotated[tuple[FrontEndPool, ...], BeforeValidator(_pools)] = ()
