@@ -1,6 +1,6 @@
 """Policies: Lync's own objects under Lync's own names in snake_case (reference section 8, J01-J10).
 
-Each field carries a `Setting`: the cmdlet parameter it stands for, its direction, unit and source row. Checked
+Each field carries a `Setting`: the cmdlet parameter it stands for, its direction, unit, source row. Checked
 here is only what one object, or the lists of this one file, can tell by themselves.
 """
 
@@ -36,6 +36,13 @@ CAPABILITIES: dict[PublicNetwork, tuple[Capability, ...]] = {
     "yahoo": ("presence", "im"),
 }
 """X03: what a public network can do; a network that no page names gets what all have in common."""
+
+ENDS: dict[PublicNetwork, date] = {
+    "aol": date(2014, 6, 30),
+    "yahoo": date(2014, 6, 30),
+    "windows_live": date(2013, 3, 15),
+}
+"""X04: the last day on which a public network federated (in mainland China Messenger went on: give `ends`)."""
 
 UINT32 = 4294967295
 Count = Annotated[int, Field(ge=0, le=UINT32)]
@@ -477,12 +484,16 @@ class PublicProvider(PolicyObject):
     ] = True
     ends: Annotated[
         date | None,
-        Setting(None, "opens", source="X04", why="day on which the provider stops to federate; none: no end"),
+        Setting(None, "opens", source="X04", why="last day on which the provider federates; left out: what X04 says of `network`"),
     ] = None
 
     def can(self) -> frozenset[Capability]:
         """What the provider offers (X03)."""
         return frozenset(CAPABILITIES[self.network] if self.capabilities is None else self.capabilities)
+
+    def last_day(self) -> date | None:
+        """Last day on which the provider federates, None: no end (X04)."""
+        return self.ends or ENDS.get(self.network)
 
     @model_validator(mode="after")
     def _no_more_than_documented(self) -> Self:
