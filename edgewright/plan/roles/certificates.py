@@ -1,0 +1,160 @@
+"""Role certificates: keys and certificates of a host, by slot, and how they are renewed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from edgewright.model.topology import CertificateFiles
+from edgewright.plan import acme
+from edgewright.plan.certificates import OUTSIDE
+
+if TYPE_CHECKING:
+    from edgewright.model.topology import CertificateSlot
+    from edgewright.plan.roles import Base
+    from edgewright.plan.types import CertificatePlan, HostPlan
+
+PACKAGES: tuple[str, ...] = ("lego", "openssl")
+VOLUMES: tuple[str, ...] = ()
+LISTENS: tuple[str, ...] = ()
+
+KAMAILIO = ("access_edge", "director", "front_end")
+KEY_GROUPS: dict[CertificateSlot, tuple[tuple[str, ...], str]] = {
+    "edge_external": (KAMAILIO, "kamailio"),
+    "federation": (KAMAILIO, "kamailio"),
+    "edge_internal": (KAMAILIO, "kamailio"),
+    "default": (KAMAILIO, "kamailio"),
+    "web_internal": (("web_service",), "edgewright-web"),
+    "web_external": (("web_service",), "edgewright-web"),
+}
+"""Groups that may read a slot's key, where one of the roles is; other daemons read it as root."""
+
+
+class Files(BaseModel):
+    """What the operator brings: absolute paths on the controller."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    certificate: str
+    key: str
+    chain: str | None
+
+
+class Slot(BaseModel):
+    """A certificate of this host: /etc/edgewright/certificates/NAME/."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str
+    """The slot."""
+    subject: str
+    sans: list[str]
+    eku: list[Literal["server", "client"]]
+    key_type: Literal["ecdsa-p256", "rsa-2048"]
+    source: Literal["acme", "own_ca", "files"]
+    files: Files | None
+    """With source `files`."""
+    shared: str | None
+    """Name under which hosts of a pool share one key and one order; None: the key never leaves its host."""
+    group: str
+    """Group that may read the key."""
+
+
+class Acme(BaseModel):
+    """The ACME directory and where DNS-01 is answered."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    directory: str
+    contact: str | None
+    dns_server: str
+    tsig_key: str
+    ca: str
+    """What verifies the directory: `world` (the lab's), `system`, or an absolute path on the controller."""
+    profile: str | None
+    renews: list[str]
+    """Slots that this host renews by itself."""
+    first: bool
+    """Whether it is the first host of its pool: the others renew only what the first failed to."""
+
+
+class Settings(BaseModel):
+    """The host's certificates; a slot that is not here is removed."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    slots: list[Slot]
+    acme: Acme | None
+    renew_before_days: int
+    outside: list[Literal["world", "system", "own_ca"]]
+    """Whose roots /etc/edgewright/trust/outside.pem has."""
+
+
+def settings(base: Base, host: HostPlan) -> Settings | None:
+    """Hosts that have no slot keep none."""
+    mine = [found for found in base.certificates if host.name in found.hosts]
+    directory = acme.directory(base)
+    renews = [found.slot for found in mine if found.source == "acme"]
+    return Settings(
+        slots=[_slot(base, host, found) for found in mine],
+        acme=_acme(base, host, directory, renews) if directory and renews else None,
+        renew_before_days=base.topology.certificates.renew_before_days,
+        outside=outside_roots(base),
+    )
+
+
+def outside_roots(base: Base) -> list[Literal["world", "system", "own_ca"]]:
+    """Who certifies outside names: the lab's directory, else the public; and the own CA, if it does."""
+    found: list[Literal["world", "system", "own_ca"]] = ["world" if base.of_kind("world") else "system"]
+    if any(c.source == "own_ca" and c.slot in OUTSIDE for c in base.certificates):
+        found.append("own_ca")
+    return found
+
+
+def _slot(base: Base, host: HostPlan, found: CertificatePlan) -> Slot:
+    files = found.source if isinstance(found.source, CertificateFiles) else None
+    return Slot(
+        name=found.slot,
+        subject=found.subject,
+        sans=list(found.sans),
+        eku=list(found.eku),
+        key_type=found.key,
+        source="files" if files else "acme" if found.source == "acme" else "own_ca",
+        files=_files(base, host, found, files) if files else None,
+        shared=f"{found.pool}-{found.slot}" if found.shared_key and not files else None,
+        group=_group(host, found.slot),
+    )
+
+
+def _group(host: HostPlan, slot: CertificateSlot) -> str:
+    roles, group = KEY_GROUPS.get(slot, ((), "root"))
+    return group if set(roles) & set(host.roles) else "root"
+
+
+def _files(base: Base, host: HostPlan, found: CertificatePlan, files: CertificateFiles) -> Files:
+    """Relative paths are of the deployment's folder; `{host}` and `{pool}` are replaced."""
+
+    def path(text: str) -> str:
+        return str(base.deployment.folder / text.format(host=host.name, pool=found.pool))
+
+    return Files(
+        certificate=path(files.certificate),
+        key=path(files.key),
+        chain=path(files.chain) if files.chain else None,
+    )
+
+
+def _acme(base: Base, host: HostPlan, directory: acme.Directory, renews: list[CertificateSlot]) -> Acme:
+    bundle = str(base.deployment.folder / directory.ca_bundle) if directory.ca_bundle else "system"
+    pool = base.pool_hosts(host.pool or "")
+    return Acme(
+        directory=directory.url,
+        contact=directory.contact,
+        dns_server=str(directory.dns_server),
+        tsig_key=directory.tsig_key,
+        ca="world" if directory.world else bundle,
+        profile=directory.profile,
+        renews=list(renews),
+        first=not pool or pool[0].name == host.name,
+    )

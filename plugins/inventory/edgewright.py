@@ -1,0 +1,97 @@
+"""The inventory: hosts and settings from the plan, addresses from `machines.json`."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from ansible.errors import AnsibleParserError
+from ansible.plugins.inventory import BaseInventoryPlugin
+
+from edgewright import machines, model, plan
+
+DOCUMENTATION = """
+name: edgewright
+short_description: A deployment as Edgewright plans it
+author: Edgewright
+description:
+  - Loads and plans the deployment whose folder holds C(edgewright.yml); addresses are C(machines.json)'s.
+  - Groups are the kinds of hosts, C(site_NAME), and C(surroundings).
+options:
+  plugin: {description: Always C(edgewright)., required: true, choices: [edgewright]}
+"""
+
+
+class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+    """One line in `inventory/<deployment>/edgewright.yml` switches it on: `plugin: edgewright`."""
+
+    NAME = "edgewright"
+
+    def verify_file(self, path: str) -> bool:
+        """Only `edgewright.yml` is ours."""
+        return bool(super().verify_file(path)) and Path(path).name == "edgewright.yml"
+
+    def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
+        """Fill the inventory; any finding in the description stops everything."""
+        super().parse(inventory, loader, path, cache)
+        self._read_config_data(path)
+        folder = Path(path).resolve().parent
+        try:
+            deployment = model.load(folder)
+            planned = plan.make(deployment)
+        except (model.InputErrors, plan.PlanError) as errors:
+            raise AnsibleParserError(f"the description has errors:\n{errors}") from errors
+        state = Path(os.environ.get("EDGEWRIGHT_ROOT") or Path(__file__).parents[2]).resolve() / ".edgewright"
+        try:
+            made = machines.load(state / deployment.name)
+        except machines.MachinesError as error:
+            raise AnsibleParserError(str(error)) from error
+        check(planned, made)
+        self._fill(planned, made, folder)
+
+    def _fill(self, planned: plan.Plan, made: machines.Machines, folder: Path) -> None:
+        """Hosts, groups and variables."""
+        inventory = self.inventory
+        inventory.set_variable("all", "edgewright_folder", str(folder))
+        inventory.set_variable("all", "edgewright_deployment", planned.deployment)
+        inventory.set_variable("all", "edgewright_state", str(made.folder))
+        for name, host in planned.hosts.items():
+            if host.platform != "linux":
+                continue
+            inventory.add_host(name)
+            groups = [host.kind]
+            groups += [f"site_{host.site.replace('-', '_')}"] if host.site else []
+            groups += ["surroundings"] if host.surroundings else []
+            for group in groups:
+                inventory.add_child(inventory.add_group(group), name)
+            for key, value in variables(made.hosts[name], made, host.kind).items():
+                inventory.set_variable(name, key, value)
+            for role, settings in planned.settings.get(name, {}).items():
+                inventory.set_variable(name, role, settings)
+
+
+def check(planned: plan.Plan, made: machines.Machines) -> None:
+    """Machines and description must be of one another."""
+    again = f"run `edgewright up {planned.deployment}` (or `pulumi up`) first"
+    missing = sorted(n for n, h in planned.hosts.items() if h.platform == "linux" and n not in made.hosts)
+    if missing:
+        raise AnsibleParserError(f"{made.folder}/machines.json has no {', '.join(missing)}; {again}")
+    if made.digest != planned.digest:
+        raise AnsibleParserError(
+            f"the description of {planned.deployment} was changed after its machines were made "
+            f"(digest {planned.digest[:12]}, machines.json has {made.digest[:12]}); {again}"
+        )
+
+
+def variables(machine: machines.Machine, made: machines.Machines, kind: str) -> dict[str, Any]:
+    """How Ansible reaches a host: by the generated ssh_config with its pinned key and control socket."""
+    return {
+        "ansible_host": machine.name if made.ssh_config.exists() else machine.address,
+        "ansible_port": machine.port,
+        "ansible_user": machine.user,
+        "ansible_ssh_common_args": f"-F {shlex.quote(str(made.ssh_config))}",
+        "edgewright_kind": kind,
+        "edgewright_address": machine.address,
+    }
