@@ -15,7 +15,7 @@ WORLD_PORT = 14000
 
 @dataclass(frozen=True, slots=True)
 class Directory:
-    """An ACME directory (RFC 8555), the server for dynamic updates (RFC 2136); `world`: both are the lab's."""
+    """An ACME directory (RFC 8555), the server for dynamic updates (RFC 2136); `world`: both the lab's."""
 
     url: str
     host: str

@@ -53,8 +53,9 @@ def _limits(base: Base, pool: PoolPlan, slot: CertificateSlot, given: Certificat
     )
     if pool == federation and carries_federation:
         yield (
-            f"{start}: a partner or public provider that checks the purpose of our client certificate refuses "
-            f"what we send (E03); what it sends works. A certificate with clientAuth in slot `federation` cures it."
+            f"{start}: a partner or public provider that checks the purpose of our client certificate "
+            f"refuses what we send (E03); what it sends works. A certificate with clientAuth in slot "
+            f"`federation` cures it."
         )
     if pool == xmpp and slot == "edge_external":
         yield f"{start}: XMPP partners that insist on SASL EXTERNAL refuse us (E14); dialback works."

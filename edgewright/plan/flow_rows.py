@@ -237,5 +237,6 @@ ROWS = (
         platform="windows",
     ),
     Row("L13", None, "existing", "any", TCP, "80", "", HOST, "Debian packages, existing hosts"),
+    Row("L09", ("dns",), "members_inner", "forwarders", DNS, "53", "", HOST, "other people's names"),
     Row("L14", PROXY, "members_outer", "resolvers", DNS, "53", "", OUTER, "outside names"),
 )

@@ -204,6 +204,14 @@ def _resolvers(context: _Context) -> End:
     return context.facts.outer(world, "world") or ANY
 
 
+def _forwarders(context: _Context) -> End | None:
+    """Where our DNS servers ask for what is not theirs; a lab has no such place."""
+    surroundings = context.base.deployment.surroundings
+    if surroundings is None or surroundings.world or not surroundings.resolvers:
+        return None
+    return End("resolvers", (), (), tuple(surroundings.resolvers))
+
+
 def _acme_clients(context: _Context) -> End | None:
     mine = [c for c in context.base.certificates if c.pool == context.own.name and c.source == "acme"]
     return context.facts.outer(context.members(), context.own.key) if mine else None
@@ -254,6 +262,7 @@ SELECTORS: dict[str, Callable[[_Context], End | None]] = {
     "database_clients": _database_clients,
     "resolver_clients": _resolver_clients,
     "resolvers": _resolvers,
+    "forwarders": _forwarders,
     "acme_clients": _acme_clients,
     "acme_directory": _acme_directory,
     "acme_dns": _acme_dns,
@@ -341,9 +350,8 @@ def _management(base: Base) -> Iterator[Flow]:
         path: tuple[Path, ...] = ("host",)
         if given and "perimeter_in" in plan.zones:
             path = ("inner", "host")
-        active = any("ssh" in roles.listens(base.hosts[name].roles) for name in hosts)
         why = "administration over ssh, Ansible"
-        yield Flow(f"L01-{network}", "L01", source, target, "tcp", "22", why, path, active, "ssh")
+        yield Flow(f"L01-{network}", "L01", source, target, "tcp", "22", why, path, True, "ssh")
         why = "reachability checks"
         yield Flow(f"L07-{network}", "L07", source, target, "icmp", "echo-request", why, path, True)
 

@@ -28,10 +28,10 @@ web_external           external web site of Front End and Director, 4443        
 web_external_http      the same in clear, 8080                                     R04 D01
 web_internal           internal web site, 443                                      D05 L17
 web_internal_http      the same in clear, 80                                       D04 L18
-inter_server           444 between Director and Front Ends                         D03 L19
+inter_server           444 between Director and Front Ends                         D03
 postgresql             database                                                    L05
 dns                    inside DNS, or the world's                                  L02 L08
-acme                   the world's ACME directory                                  L09
+acme                   the world's ACME directory                                  L03
 =====================  ==========================================================  ======================
 """
 

@@ -1,0 +1,248 @@
+"""nftables rulesets from the flows: default deny in, out and through, both families, a counter per flow.
+
+Each text is complete and can be loaded again at any time in one transaction: rules are replaced, named
+counters live on (declaring one that exists changes nothing), so the proof can read them before and after.
+
+- A host's own: table `inet edgewright`; operators add rules to its chains `local_input` and `local_output` in
+  files of `/etc/edgewright/local/nftables/`. Vantages and the world may send what they like.
+- A router's, besides: table `inet edgewright_router`, chain `local_forward`, files of
+  `/etc/edgewright/local/nftables-router/`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, collapse_addresses
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from edgewright.plan.types import Address, End, Flow, HostPlan, Interface, Planned, Subnet
+
+HOST_TABLE = "edgewright"
+ROUTER_TABLE = "edgewright_router"
+HOST_INCLUDES = "/etc/edgewright/local/nftables/*.nft"
+ROUTER_INCLUDES = "/etc/edgewright/local/nftables-router/*.nft"
+
+DROP_INPUT = "drop_in"
+DROP_OUTPUT = "drop_out"
+DROP_FORWARD = "drop_forward"
+DROP_INVALID = "drop_invalid"
+DROP_FORWARD_INVALID = "drop_forward_invalid"
+DROP_SPOOFED = "drop_spoofed"
+"""Counters of what is refused: to, from and through a host, without a connection, with a false source."""
+
+NEIGHBOURS = "nd-neighbor-solicit, nd-neighbor-advert"
+MULTICAST = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
+
+
+def host_rules(plan: Planned, host: HostPlan) -> str:
+    """What may reach and leave a host: `/etc/nftables.conf`."""
+    return _host(plan, host).text(f"{host.name} ({host.kind})", HOST_INCLUDES)
+
+
+def router_rules(plan: Planned, host: HostPlan) -> str:
+    """What may pass between the two networks of a firewall."""
+    return _router(plan, host).text(f"{host.name} ({host.kind})", ROUTER_INCLUDES)
+
+
+def counters(plan: Planned, host: HostPlan) -> tuple[str, ...]:
+    """Names of the counters of a host's rulesets, as in `nft list counters`."""
+    found = tuple(_host(plan, host).counters)
+    return (*found, *(_router(plan, host).counters if host.forwarding else ()))
+
+
+class _Ruleset:
+    """One table in the making."""
+
+    def __init__(self, table: str) -> None:
+        self.table = table
+        self.counters: dict[str, None] = {}
+        self.hooks: dict[str, str] = {}
+        self.bodies: dict[str, list[str]] = {}
+
+    def drop(self, counter: str) -> str:
+        self.counters[counter] = None
+        return f'counter name "{counter}" drop'
+
+    def prerouting(self, rules: list[str]) -> None:
+        if rules:
+            self.hooks["prerouting"] = "type filter hook prerouting priority filter; policy accept;"
+            self.bodies["prerouting"] = rules
+
+    def chain(self, name: str, first: list[str], rules: list[str], drop: str, invalid: str) -> None:
+        """A base chain that refuses what no rule accepts."""
+        self.hooks[name] = f"type filter hook {name} priority filter; policy drop;"
+        self.hooks[f"local_{name}"] = ""
+        self.bodies[name] = [
+            *first,
+            "ct state established,related accept",
+            f"ct state invalid {self.drop(invalid)}",
+            *rules,
+            f"jump local_{name}",
+            self.drop(drop),
+        ]
+
+    def accept(
+        self, flow: Flow, source: End | tuple[Address, ...], target: End | tuple[Address, ...]
+    ) -> list[str]:
+        """The rules of one flow between two ends: one for each family that both have."""
+        rules = []
+        for name, version in (("ip", 4), ("ip6", 6)):
+            left, right = _side(source, version), _side(target, version)
+            if left == () or right == () or (left is None and right is None):
+                continue
+            ends = [f"{name} saddr {_set(left)}"] if left else []
+            ends += [f"{name} daddr {_set(right)}"] if right else []
+            if flow.protocol == "icmp":
+                ends.append(f"{'icmp' if version == 4 else 'icmpv6'} type {flow.ports}")
+            else:
+                ends.append(f"{flow.protocol} dport {flow.ports}")
+            rules.append(f'{" ".join(ends)} counter name "{flow.id}" accept')
+        if rules:
+            self.counters[flow.id] = None
+        return rules
+
+    def text(self, title: str, includes: str) -> str:
+        lines = [
+            "#!/usr/sbin/nft -f",
+            f"# {title}: made from the flows of the plan; local rules belong in {includes}",
+            "",
+            f"table inet {self.table} {{",
+            *(f"\tcounter {name} {{ }}" for name in self.counters),
+            *(f"\tchain {name} {{ {hook} }}" for name, hook in self.hooks.items()),
+            "}",
+            f"flush table inet {self.table}",
+            "",
+            f"table inet {self.table} {{",
+        ]
+        for name, body in self.bodies.items():
+            lines += [f"\tchain {name} {{", *(f"\t\t{line}" for line in body), "\t}"]
+        return "\n".join([*lines, "}", "", f'include "{includes}"', ""])
+
+
+def _host(plan: Planned, host: HostPlan) -> _Ruleset:
+    rules = _Ruleset(HOST_TABLE)
+    mine = frozenset(host.addresses())
+
+    def own(end: End) -> tuple[Address, ...]:
+        if end.addresses:
+            return tuple(a for a in end.addresses if a in mine)
+        return tuple(a for a in host.addresses() if any(a in n for n in end.networks))
+
+    flows = [flow for flow in plan.flows_of(host.name) if flow.active]
+    if len(host.interfaces) > 1:
+        # A source that is routed elsewhere than it came from is false (V08).
+        rules.prerouting(
+            [
+                "ip6 saddr { ::, fe80::/10 } accept",
+                f"fib saddr . iif oif missing {rules.drop(DROP_SPOOFED)}",
+            ]
+        )
+    incoming = [
+        f"icmpv6 type {{ {NEIGHBOURS} }} ip6 hoplimit 255 accept",
+        f"icmpv6 type {{ {MULTICAST} }} ip6 saddr fe80::/10 accept",
+    ]
+    for flow in flows:
+        if host.name in flow.target.hosts:
+            incoming += _explained(flow, rules.accept(flow, flow.source, own(flow.target)))
+    rules.chain("input", ['iifname "lo" accept'], incoming, DROP_INPUT, DROP_INVALID)
+    if host.surroundings:
+        return rules
+    outgoing = [
+        f"icmpv6 type {{ {NEIGHBOURS}, nd-router-solicit }} ip6 hoplimit 255 accept",
+        f"icmpv6 type {{ {MULTICAST} }} accept",
+    ]
+    for flow in flows:
+        if host.name in flow.source.hosts:
+            outgoing += _explained(flow, rules.accept(flow, own(flow.source), flow.target))
+    rules.chain("output", ['oifname "lo" accept'], outgoing, DROP_OUTPUT, DROP_INVALID)
+    return rules
+
+
+def _explained(flow: Flow, rules: list[str]) -> list[str]:
+    return [f"# {flow.why}", *rules] if rules else []
+
+
+def _router(plan: Planned, host: HostPlan) -> _Ruleset:
+    rules = _Ruleset(ROUTER_TABLE)
+    outer, inner = host.interfaces[0], host.interfaces[1]
+    perimeter, other = (inner, outer) if host.kind == "firewall_outer" else (outer, inner)
+    passing: list[str] = []
+    for flow in _passing(plan, host, perimeter):
+        source, target = _on(plan, flow.source, perimeter), _on(plan, flow.target, perimeter)
+        found: list[str] = []
+        if target:
+            way = f'iifname "{other.name}" oifname "{perimeter.name}"'
+            found += [f"{way} {rule}" for rule in rules.accept(flow, flow.source, target)]
+        if source:
+            way = f'iifname "{perimeter.name}" oifname "{other.name}"'
+            found += [f"{way} {rule}" for rule in rules.accept(flow, source, flow.target)]
+        passing += _explained(flow, found)
+    rules.prerouting(
+        [
+            # Else a packet for a network that the router has no route to would be refused without a trace.
+            f'iifname "{outer.name}" {family} daddr != {{ {subnets} }} fib daddr type unicast '
+            + rules.drop(DROP_FORWARD)
+            for family, subnets in _behind(plan, host)
+        ]
+    )
+    rules.chain("forward", [], passing, DROP_FORWARD, DROP_FORWARD_INVALID)
+    return rules
+
+
+def _passing(plan: Planned, host: HostPlan, perimeter: Interface) -> Iterator[Flow]:
+    """The active flows of the hosts on a router's perimeter network that pass a router of its kind."""
+    part = "outer" if host.kind == "firewall_outer" else "inner"
+    seen: set[str] = set()
+    for other in plan.hosts.values():
+        if any(interface.network == perimeter.network for interface in other.interfaces):
+            for flow in plan.flows_of(other.name):
+                if flow.active and part in flow.path and flow.id not in seen:
+                    seen.add(flow.id)
+                    yield flow
+
+
+def _behind(plan: Planned, host: HostPlan) -> Iterator[tuple[str, str]]:
+    """What may be asked for at a router's outer side: its own networks; at an inner one all inside ones."""
+    names = [interface.network for interface in host.interfaces]
+    if host.kind == "firewall_inner":
+        names += [
+            n for n, p in plan.networks.items() if n not in names and {"inside", "management"} & {*p.zones}
+        ]
+    for family, subnets, more in (
+        ("ip", [plan.networks[name].ipv4 for name in names], []),
+        ("ip6", [plan.networks[name].ipv6 for name in names], ["fe80::/10"]),
+    ):
+        texts = [str(subnet) for subnet in subnets if subnet is not None]
+        if texts:
+            yield family, ", ".join([*texts, *more])
+
+
+def _on(plan: Planned, end: End, interface: Interface) -> tuple[Address, ...]:
+    """The addresses of an end that are on the network of an interface."""
+    network = plan.networks[interface.network]
+    subnets = [n for n in (network.ipv4, network.ipv6) if n is not None]
+    return tuple(a for a in end.addresses if any(a in n for n in subnets))
+
+
+def _side(end: End | tuple[Address, ...], version: int) -> tuple[Subnet, ...] | None:
+    """The networks of one family at an end; None: any; (): that family is not there."""
+    if isinstance(end, tuple):
+        return _collapse(end, version)
+    if not end.addresses and not end.networks:
+        return None
+    return _collapse((*end.networks, *end.addresses), version)
+
+
+def _collapse(items: Iterable[Address | Subnet], version: int) -> tuple[Subnet, ...]:
+    if version == 4:
+        four = (IPv4Network(i) if isinstance(i, IPv4Address) else i for i in items)
+        return tuple(collapse_addresses(n for n in four if isinstance(n, IPv4Network)))
+    six = (IPv6Network(i) if isinstance(i, IPv6Address) else i for i in items)
+    return tuple(collapse_addresses(n for n in six if isinstance(n, IPv6Network)))
+
+
+def _set(subnets: tuple[Subnet, ...]) -> str:
+    texts = [str(n.network_address) if n.prefixlen == n.max_prefixlen else str(n) for n in subnets]
+    return texts[0] if len(texts) == 1 else f"{{ {', '.join(texts)} }}"
