@@ -1,13 +1,11 @@
 """Policies: Lync's own objects under Lync's own names in snake_case (reference section 8, J01-J10).
 
 Each field carries a `Setting`: the cmdlet parameter it stands for, its direction, unit, source row. Checked
-here is only what one object, or the lists of this one file, can tell by themselves.
+here is only what one object can tell by itself; what lists must agree on is in `checks.policies`.
 """
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
 from datetime import date
 from typing import Annotated, Any, ClassVar, Generic, Literal, Self, TypeVar
 
@@ -42,14 +40,14 @@ ENDS: dict[PublicNetwork, date] = {
     "yahoo": date(2014, 6, 30),
     "windows_live": date(2013, 3, 15),
 }
-"""X04: the last day on which a public network federated (in mainland China Messenger went on: give `ends`)."""
+"""X04: the last day on which a public network federated (Messenger in mainland China: give `ends`)."""
 
 UINT32 = 4294967295
 Count = Annotated[int, Field(ge=0, le=UINT32)]
 
 
 class AccessEdge(PolicyObject):
-    """Access Edge configuration: the organisation's switches (8.2); the user's policy must agree (J03)."""
+    """Access Edge configuration: the organisation's switches (8.2); user policies must agree (J03)."""
 
     noun: ClassVar[str] = "AccessEdgeConfiguration"
     fixed: ClassVar[bool] = True
@@ -484,7 +482,12 @@ class PublicProvider(PolicyObject):
     ] = True
     ends: Annotated[
         date | None,
-        Setting(None, "opens", source="X04", why="last day on which the provider federates; left out: what X04 says of `network`"),
+        Setting(
+            None,
+            "opens",
+            source="X04",
+            why="last day on which it federates; left out: what X04 says of `network`",
+        ),
     ] = None
 
     def can(self) -> frozenset[Capability]:
@@ -636,38 +639,3 @@ class Policies(Model):
     hosting_providers: dict[str, HostingProvider] = {}
     xmpp_partners: tuple[XmppPartner, ...] = ()
     xmpp_gateway: XmppGateway = XmppGateway()
-
-    @model_validator(mode="after")
-    def _lists_agree(self) -> Self:
-        if problems := list(self._disagreements()):
-            raise ValueError("; ".join(problems))
-        return self
-
-    def _disagreements(self) -> Iterator[str]:
-        """Lists that contradict each other (J06, J10, 8.7)."""
-        allowed = [entry.domain for entry in self.allowed_domains]
-        blocked = [entry.domain for entry in self.blocked_domains]
-        xmpp = [domain for partner in self.xmpp_partners for domain in partner.domains]
-        for name, domains in (
-            ("allowed_domains", allowed),
-            ("blocked_domains", blocked),
-            ("xmpp_partners", xmpp),
-        ):
-            for domain in _repeated(domains):
-                yield f"{domain} is in {name} more than once"
-        for domain in sorted(set(allowed) & set(blocked)):
-            yield f"{domain} is in allowed_domains and in blocked_domains: it can only be in one (J06)"
-        for domain in sorted(set(allowed) & set(xmpp)):
-            yield f"{domain} is in allowed_domains (SIP) and in xmpp_partners: it can only be in one"
-        providers: list[PublicProvider | HostingProvider] = [
-            *self.public_providers.values(),
-            *self.hosting_providers.values(),
-        ]
-        for fqdn in _repeated([provider.proxy_fqdn for provider in providers]):
-            yield f"proxy_fqdn {fqdn} belongs to more than one provider; it must be unique (8.7)"
-        if self.access_edge.routing_method == "use_default_routing" and providers:
-            yield "routing_method use_default_routing excludes providers: remove them first (J10)"
-
-
-def _repeated(values: list[str]) -> list[str]:
-    return sorted(value for value, count in Counter(values).items() if count > 1)
