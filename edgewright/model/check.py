@@ -1,24 +1,50 @@
-"""The one call behind `edgewright check`, and the errors that keep a description from being loaded."""
+"""The one call behind `edgewright check`."""
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
-from edgewright.model.checks import EXAMINATIONS, Problem
+from edgewright.model.checks import examine
 from edgewright.model.deployment import Deployment
 from edgewright.model.findings import Finding
+from edgewright.model.lint import Planned, lint
+from edgewright.model.load import attempt
 
 
-def errors(deployment: Deployment) -> list[Finding]:
-    """Everything that does not fit together, by file and line."""
-    return sorted(
-        {locate(deployment, problem) for examine in EXAMINATIONS for problem in examine(deployment)}
-    )
+@dataclass(frozen=True, slots=True)
+class Report:
+    """Everything that was found; `deployment` is None where the files could not be read as one."""
+
+    deployment: Deployment | None
+    findings: tuple[Finding, ...]
+
+    @property
+    def errors(self) -> tuple[Finding, ...]:
+        """What must be put right: errors that no waiver covers."""
+        return tuple(found for found in self.findings if found.severity == "error" and not found.waived)
+
+    @property
+    def warnings(self) -> tuple[Finding, ...]:
+        """What should be looked at: warnings that no waiver covers."""
+        return tuple(found for found in self.findings if found.severity == "warning" and not found.waived)
+
+    @property
+    def waived(self) -> tuple[Finding, ...]:
+        """What the operator accepts, with the reason."""
+        return tuple(found for found in self.findings if found.waived)
 
 
-def locate(deployment: Deployment, problem: Problem, **more: Any) -> Finding:
-    """The finding with the line where `problem` stands."""
-    path = deployment.folder / problem.file
-    document = deployment.documents.get(problem.file)
-    line = document.line(problem.place) if document else 1
-    return Finding(path, line, problem.message, subject=problem.subject, **more)
+def check(path: Path, plan: Callable[[Deployment], Planned] | None = None) -> Report:
+    """Look at everything in a deployment's folder; never raises for what an operator wrote.
+
+    `plan` is `edgewright.plan.make`: with it the rules about certificates and DNS records are looked at too,
+    if nothing else is wrong.
+    """
+    deployment, findings = attempt(path)
+    if deployment is not None:
+        findings = [*findings, *examine(deployment)]
+        planned = plan(deployment) if plan and not findings else None
+        findings = [*findings, *lint(deployment, planned)]
+    return Report(deployment, tuple(sorted(set(findings))))

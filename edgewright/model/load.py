@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
-from edgewright.model import check
 from edgewright.model import users as users_csv
 from edgewright.model.base import Model
+from edgewright.model.checks import examine
 from edgewright.model.deployment import Deployment
 from edgewright.model.directory import Directory
 from edgewright.model.documents import Document, read
@@ -42,7 +42,7 @@ def load(path: Path) -> Deployment:
     """
     deployment, findings = attempt(path)
     if deployment is not None:
-        findings = [*findings, *check.errors(deployment)]
+        findings = [*findings, *examine(deployment)]
     if findings or deployment is None:
         raise InputErrors(findings)
     return deployment

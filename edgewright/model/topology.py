@@ -144,8 +144,8 @@ class DirectorPool(Pool):
     pool: Fqdn
     external_web: Fqdn | None = None
     internal_web: Fqdn | None = None
-    web_balancer: Addresses = Addresses()
-    """A balancer's address for internal web services, needed where a pool has several hosts (G13, V10)."""
+    balancer: Addresses = Addresses()
+    """A balancer's address for web (G13, V10), and for SIP too with `sip_balancing: balancer`."""
 
 
 class FrontEndPool(Pool):
@@ -157,8 +157,8 @@ class FrontEndPool(Pool):
     """Pool of database hosts; None: PostgreSQL on the first host of this pool."""
     external_web: Fqdn | None = None
     internal_web: Fqdn | None = None
-    web_balancer: Addresses = Addresses()
-    """A balancer's address for internal web services, needed where a pool has several hosts (G13, V10)."""
+    balancer: Addresses = Addresses()
+    """A balancer's address for web (G13, V10), and for SIP too with `sip_balancing: balancer`."""
 
 
 class DatabasePool(Pool):
@@ -172,6 +172,8 @@ class ProxyPool(Pool):
 
     pool: Fqdn | None = None
     publishes: tuple[Fqdn, ...] = ()
+    balancer: Addresses = Addresses()
+    """A balancer's external address, needed where there are several proxies (V10)."""
 
 
 class Firewalls(Model):

@@ -47,7 +47,20 @@ def _names(deployment: Deployment) -> Iterator[Problem]:
 def _name(owners: dict[str, str], name: str, what: str, place: Place) -> Iterator[Problem]:
     other = owners.setdefault(name, what)
     if other != what:
-        yield in_topology(place, f"{name} is already the {other}; each needs a name of its own", name)
+        message = f"{name} is already the {other}; each needs a name of its own"
+        yield in_topology(place, message, name, _rule(what, other))
+
+
+def _rule(one: str, other: str) -> str:
+    """The rule that keeps two web names apart: of one pool (W1), of Director and Front End (K9)."""
+    webs = [what for what in (one, other) if "_web of " in what or what.startswith(("director", "front_end"))]
+    if len(webs) < 2:
+        return ""
+    return (
+        "W1"
+        if one.rsplit(" of ", maxsplit=1)[-1] == other.rsplit(" of ", maxsplit=1)[-1] or " pool " in other
+        else "K9"
+    )
 
 
 def _pool_name(internal_domain: str, found: PoolAt, seen: dict[str, HostAt]) -> Iterator[Problem]:

@@ -189,11 +189,12 @@ def _balancers(deployment: Deployment) -> Iterator[Problem]:
     for found in pools(deployment.topology):
         virtual: list[tuple[Place, str, Addresses]] = []
         if isinstance(found.pool, EdgePool):
-            for service, addresses in found.pool.virtual.items():
+            for service, given in found.pool.virtual.items():
                 zone = found.site.network("perimeter_in" if service == "internal" else "perimeter_out")
-                virtual.append((("virtual", service), zone, addresses))
-        elif web := getattr(found.pool, "web_balancer", None):
-            virtual.append((("web_balancer",), found.site.network("inside"), web))
+                virtual.append((("virtual", service), zone, given))
+        elif (addresses := getattr(found.pool, "balancer", None)) is not None:
+            zone = found.site.network("perimeter_out" if found.kind == "reverse_proxy" else "inside")
+            virtual.append((("balancer",), zone, addresses))
         for place, name, addresses in virtual:
             network = deployment.topology.networks.get(name)
             for family, address in _each(addresses):
