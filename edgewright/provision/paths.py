@@ -1,4 +1,4 @@
-"""Where things lie: everything of a project below its `.edgewright/`, what a second clone may reuse in one cache."""
+"""Where things lie: what a project makes below its `.edgewright/`, what clones share in one cache."""
 
 from __future__ import annotations
 

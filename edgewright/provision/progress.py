@@ -1,4 +1,4 @@
-"""Live progress: one line per step with what it is at and for how long; plain lines where there is no terminal."""
+"""Live progress: a line per step, what it is at and for how long; plain lines where there is no terminal."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Self
 
 from rich.console import Console
 from rich.progress import Progress as Bars
@@ -55,7 +56,7 @@ class Progress:
             transient=True,
         )
 
-    def __enter__(self) -> Progress:
+    def __enter__(self) -> Self:
         """Start drawing."""
         if self._live:
             self._bars.start()
@@ -88,7 +89,7 @@ class Progress:
         with self._lock:
             if self._live:
                 return self._bars.add_task(title, total=None, detail="")
-            self.console.print(f"» {title}")
+            self.console.print(f"» {title}", soft_wrap=True)
             return None
 
     def _detail(self, task: TaskID | None, title: str, detail: str) -> None:
@@ -105,4 +106,4 @@ class Progress:
                 self._bars.remove_task(task)
             mark = "[green]✓[/]" if good else "[red]✗[/]"
             tail = f" [dim]{outcome}[/]" if outcome else ""
-            self.console.print(f"{mark} {title}{tail} [dim]({seconds:.1f} s)[/]")
+            self.console.print(f"{mark} {title}{tail} [dim]({seconds:.1f} s)[/]", soft_wrap=True)

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Protocol
 
 
 class ProvisionError(Exception):
@@ -62,6 +63,50 @@ def run(
         answer = (result.stderr.strip() or result.stdout.strip())[-2000:]
         raise ProvisionError(f"{answer}\n  (status {result.returncode} of: {shlex.join(argv)[:400]})")
     return result
+
+
+class Teller(Protocol):
+    """Whoever shows what a long command is at."""
+
+    def say(self, detail: str) -> None:
+        """Show the newest line."""
+
+
+def follow(
+    argv: Sequence[str],
+    step: Teller,
+    *prefixes: str,
+    cwd: Path | None = None,
+    env: Mapping[str, str] | None = None,
+    tail: int = 25,
+) -> list[str]:
+    """Run a long command, telling its lines (those that begin with a prefix, if any is given) as they come.
+
+    Returns:
+        All its lines.
+
+    Raises:
+        ProvisionError: It failed; the text is its last `tail` lines.
+    """
+    lines: list[str] = []
+    with subprocess.Popen(
+        list(argv),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        cwd=cwd,
+        env=None if env is None else dict(env),
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            lines.append(line.rstrip())
+            if not prefixes or line.startswith(prefixes):
+                step.say(line.removeprefix("I: "))
+    if process.returncode:
+        raise ProvisionError("\n".join([*lines[-tail:], f"  (status {process.returncode} of: {argv[0]})"]))
+    return lines
 
 
 def privileged(argv: Sequence[str]) -> list[str]:

@@ -47,9 +47,17 @@ class Owner:
         """All labels of a thing made now."""
         return {URN: self.urn, STACK: f"{self.project}.{self.stack}", PROJECT: self.project, SPEC: spec}
 
-    def owns(self, labels: dict[str, str] | None) -> bool:
-        """Whether a thing with these labels is this very resource, left by an earlier run."""
-        return (labels or {}).get(URN) == self.urn and (labels or {}).get(PROJECT) == self.project
+    def owns(self, labels: dict[str, str]) -> bool:
+        """Whether a thing with these labels is this very resource."""
+        return labels.get(URN) == self.urn and labels.get(PROJECT) == self.project
+
+    def made(self, labels: dict[str, str], spec: str) -> bool:
+        """Whether it is this very resource, and made from what is wanted now."""
+        return self.owns(labels) and labels.get(SPEC) == spec
+
+    def may_take(self, labels: dict[str, str]) -> bool:
+        """Whether it belongs to this stack: left by an interrupted run, or about to move within it."""
+        return labels.get(STACK) == f"{self.project}.{self.stack}"
 
 
 class Handler(abc.ABC):
@@ -95,7 +103,7 @@ class Handler(abc.ABC):
         """Remove it, if it is there and ours."""
 
     def leftover(self, owner: Owner, name: str) -> dict[str, Any] | None:
-        """The thing of that name that an interrupted run left, None if there is none.
+        """The thing of that name that is there already, None if there is none.
 
         Raises:
             ProvisionError: There is one that is not ours; it is left alone.
@@ -103,7 +111,7 @@ class Handler(abc.ABC):
         there = self.podman.inspect(self.kind, name)
         if there is None:
             return None
-        if not owner.owns(labels_of(self.kind, there)):
+        if not owner.may_take(labels_of(self.kind, there)):
             raise ProvisionError(
                 f"{self.kind} {name} exists and was not made by this lab; it is left alone. "
                 f"Remove it (podman {'rm' if self.kind == 'container' else self.kind + ' rm'} {name}) "

@@ -10,7 +10,8 @@ import time
 from ipaddress import ip_address, ip_network
 from typing import Any, ClassVar
 
-from edgewright.provision.lab.handler import SPEC, Found, Handler, Owner, labels_of, spec_hash
+from edgewright.plan import sysctl
+from edgewright.provision.lab.handler import Found, Handler, Owner, labels_of, spec_hash
 from edgewright.provision.lab.values import UNKNOWN, Plain
 from edgewright.provision.shell import ProvisionError, privileged, run
 
@@ -19,7 +20,7 @@ BOOT_SECONDS = 90
 CONFIG = "usr/local/lib/edgewright-lab/network.json"
 AUTHORIZED = "root/.ssh/authorized_keys"
 HOST_KEY = "etc/ssh/ssh_host_ed25519_key.pub"
-# Filters and addresses, raw sockets for ping, the namespaces that service units ask for, and sshd's audit messages.
+# Filters and addresses, raw sockets for ping, the namespaces that units ask for, sshd's audit messages.
 CAPABILITIES = "NET_ADMIN,NET_RAW,SYS_ADMIN,AUDIT_WRITE"
 IN_PLACE = re.compile(r"^(state|authorizedKey|routes(\[.*)?|interfaces\[\d+\]\.extra(\[.*)?)$")
 
@@ -30,8 +31,8 @@ class HostHandler(Handler):
     Inputs:
         name: Container name, unique on the machine. hostname: its FQDN.
         image: What it is made from; looked at when it is made and never again.
-        interfaces: List of {name, network, ipv4, ipv6, extra}: addresses as `address/prefix`, empty where there is
-            none; extra is a list.
+        interfaces: List of {name, network, ipv4, ipv6, extra}: addresses as `address/prefix`, empty where
+            there is none; extra is a list.
         routes: List of {to (`default` or a subnet), via, interface}.
         forwarding: `true` for routers. volumes: list of {name, path}. authorizedKey: who may log in as root.
         state: `running`; what is found otherwise (stopped, paused, altered: ...) is put right in place.
@@ -74,10 +75,12 @@ class HostHandler(Handler):
             {key: value for key, value in inputs.items() if self.replaces(key) and key != "image"}
         )
         there = self.leftover(owner, name)
-        if there is not None and labels_of(self.kind, there).get(SPEC) == spec:
+        if there is not None and owner.made(labels_of(self.kind, there), spec):
             return self.update(owner, inputs)
         if there is not None:
             self.podman("rm", "--force", "--time", "2", name)
+        if self.podman.attempt("image", "exists", inputs["image"]).returncode:
+            raise ProvisionError(f"there is no image {inputs['image']}: `edgewright up` builds it")
         self.podman(*self._create_arguments(owner, spec, inputs))
         try:
             self._write(name, {CONFIG: network_config(inputs), "etc/hosts": hosts_file(inputs)}, inputs)
@@ -91,9 +94,10 @@ class HostHandler(Handler):
         # No resolv.conf and hosts file of podman's: mounted ones could not be replaced by the roles.
         args = ["create", "--name", inputs["name"], "--hostname", inputs["hostname"], "--systemd=always"]
         args += ["--dns=none", "--no-hosts", "--pull=never", "--cap-add", CAPABILITIES]
-        sysctls = {"net.ipv6.conf.default.accept_ra": "0", "net.ipv6.conf.default.accept_dad": "0"}
-        if inputs["forwarding"] == "true":
-            sysctls |= {"net.ipv4.ip_forward": "1", "net.ipv6.conf.all.forwarding": "1"}
+        sysctls = {
+            **sysctl.values(forwarding=inputs["forwarding"] == "true"),
+            "net.ipv6.conf.default.accept_dad": "0",
+        }
         for key, value in sysctls.items():
             args += ["--sysctl", f"{key}={value}"]
         for interface in inputs["interfaces"]:
@@ -183,7 +187,7 @@ class HostHandler(Handler):
         """Wait until it has started; its process id. `strict`: no failed unit is accepted.
 
         Raises:
-            ProvisionError: It died, failed units, or did not start in time; with what it said.
+            ProvisionError: It died, has failed units, or did not start in time; with what it said.
         """
         deadline = time.monotonic() + BOOT_SECONDS
         answer = ""
@@ -228,11 +232,12 @@ class HostHandler(Handler):
         stream = io.BytesIO()
         with tarfile.open(fileobj=stream, mode="w") as archive:
             folder = tarfile.TarInfo("root/.ssh")
-            folder.type, folder.mode = tarfile.DIRTYPE, 0o700
+            folder.type, folder.mode, folder.mtime = tarfile.DIRTYPE, 0o700, int(time.time())
             archive.addfile(folder)
             for path, text in files.items():
                 entry = tarfile.TarInfo(path)
                 entry.size, entry.mode = len(text.encode()), 0o600 if path == AUTHORIZED else 0o644
+                entry.mtime = int(time.time())
                 archive.addfile(entry, io.BytesIO(text.encode()))
         self.podman("cp", "-", f"{name}:/", stdin=stream.getvalue())
 

@@ -1,7 +1,7 @@
-"""Images of lab hosts: one base made from Debian packages only, and one layer per set of packages on top of it.
+"""Images of lab hosts: one base made from Debian packages only, and on it one layer per set of packages.
 
-An image matters when a host is made and never again. Names say what is inside: the base is keyed by its recipe
-(`images/base/`), a layer by the hash of its package set and the base's key, so that nothing is built twice.
+An image matters when a host is made and never again. Names say what is inside: the base is keyed by its
+recipe (`images/base/`), a layer by the hash of its package set and the base's key: nothing is built twice.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -19,22 +18,25 @@ from pathlib import Path
 from edgewright.provision.lab.podman import Podman
 from edgewright.provision.paths import Paths
 from edgewright.provision.progress import Progress, Step
-from edgewright.provision.shell import ProvisionError, run
+from edgewright.provision.shell import ProvisionError, follow, run
 
 SUITE = "trixie"
 REPOSITORY = "localhost/edgewright-lab"
 CONFIG = ('CMD ["/sbin/init"]', "STOPSIGNAL SIGRTMIN+3", "ENV container=podman")
 
-# Services are neither started nor enabled here: the roles do that, as they would on any machine. The old lists are
-# tried first, since the base image has them; they are fetched anew only if they no longer serve.
+# Services are neither started nor enabled here: the roles do that, as they would on any machine. The base
+# image's lists are tried first; they are fetched anew only if they no longer serve.
 LAYER_SCRIPT = r"""
 set -eu
 export DEBIAN_FRONTEND=noninteractive
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 755 /usr/sbin/policy-rc.d
-enabled() { systemctl --root=/ list-unit-files --state=enabled --no-legend --no-pager | awk '{print $1}' | sort; }
+enabled() {
+  systemctl --root=/ list-unit-files --state=enabled --no-legend --no-pager | awk '{print $1}' | sort
+}
 enabled >/tmp/enabled
-apt-get -q -y install --no-install-recommends "$@" || { apt-get -q update; apt-get -q -y install --no-install-recommends "$@"; }
+get() { apt-get -q -y install --no-install-recommends "$@"; }
+get "$@" || { apt-get -q update && get "$@"; }
 added=$(enabled | comm -13 /tmp/enabled -)
 [ -z "$added" ] || systemctl --root=/ --quiet disable $added
 apt-get clean
@@ -157,7 +159,7 @@ class Images:
             str(archive),
             *sources,
         ]
-        _follow(argv, step, "I: ")
+        follow(argv, step, "I: ")
 
     def _build_layer(self, name: str, packages: tuple[str, ...], progress: Progress) -> None:
         with progress.step(f"image {_title(packages)}") as step:
@@ -168,7 +170,7 @@ class Images:
                     "run", "--name", container, "--network", "host",
                     "--label", "edgewright.build=1", self.name(), "sh", "-c", LAYER_SCRIPT, "sh", *packages,
                 )  # fmt: skip
-                _follow(argv, step, "Setting up ", "Unpacking ")
+                follow(argv, step, "Setting up ", "Unpacking ")
                 step.say("commit")
                 changes = [word for change in CONFIG for word in ("--change", change)]
                 self.podman("commit", "--quiet", *changes, container, name)
@@ -182,31 +184,10 @@ def _title(packages: tuple[str, ...]) -> str:
     return ", ".join(shown[:3]) + (f" + {len(packages) - 3}" if len(packages) > 3 else "")
 
 
-def _follow(argv: list[str], step: Step, *prefixes: str) -> None:
-    """Run a long command, telling its lines that begin with a prefix; on failure its last lines are the error."""
-    last: list[str] = []
-    with subprocess.Popen(
-        argv,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    ) as process:
-        assert process.stdout is not None
-        for line in process.stdout:
-            last = [*last[-30:], line.rstrip()]
-            for prefix in prefixes:
-                if line.startswith(prefix):
-                    step.say(line.removeprefix("I: "))
-    if process.returncode:
-        raise ProvisionError("\n".join([*last[-20:], f"  (status {process.returncode} of: {argv[0]})"]))
-
-
 def controller_sources() -> list[str]:
-    """Apt source lines for the images' suite at the mirror that this machine itself uses for Debian, if it is one.
+    """Apt source lines for the images' suite at the mirror that this machine itself uses for Debian, if any.
 
-    Used only where Debian's standard mirror cannot be reached. The mirror is asked of apt, never kept in the project.
+    Used only where Debian's standard mirror cannot be reached. Apt is asked for it; the project names none.
     """
     done = run(
         ["apt-get", "indextargets", "--format", "$(REPO_URI) $(ORIGIN) $(LABEL)", "Created-By: Packages"],

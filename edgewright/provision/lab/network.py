@@ -5,19 +5,19 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import Any, ClassVar
 
-from edgewright.provision.lab.handler import SPEC, Found, Handler, Owner, labels_of, spec_hash
+from edgewright.provision.lab.handler import Found, Handler, Owner, labels_of, spec_hash
 from edgewright.provision.lab.values import UNKNOWN, Plain
 from edgewright.provision.shell import ProvisionError
 
 AUTOMATIC = {4: 28, 6: 124}
-"""Podman gives each host an address in both families; where the plan has none, it comes from this last part."""
+"""Podman gives each host an address in both families; where the plan has none, it comes from the end."""
 
 
 class NetworkHandler(Handler):
     """A bridge without way out.
 
-    Inputs: name, ipv4 and ipv6 (subnets), bridge4 and bridge6 (the machine's own addresses on it); a family is left
-    out by an empty string.
+    Inputs: name, ipv4 and ipv6 (subnets), bridge4 and bridge6 (the machine's own addresses on it); a family
+    is left out by an empty string.
     """
 
     kind: ClassVar[str] = "network"
@@ -42,7 +42,7 @@ class NetworkHandler(Handler):
         spec = spec_hash(inputs)
         there = self.leftover(owner, name)
         if there is not None:
-            if labels_of(self.kind, there).get(SPEC) == spec:
+            if owner.made(labels_of(self.kind, there), spec):
                 return {}
             self.podman("network", "rm", name)
         args = ["network", "create", "--disable-dns", "--internal"]
@@ -73,11 +73,12 @@ class NetworkHandler(Handler):
         for other in self.podman("network", "ls", "--format", "{{.Name}}").splitlines():
             for subnet in (self.podman.inspect("network", other) or {}).get("subnets") or ():
                 taken = ip_network(subnet["subnet"])
-                if any(taken.version == want.version and taken.overlaps(want) for want in wanted):  # type: ignore[arg-type]
+                if any(taken.version == want.version and taken.overlaps(want) for want in wanted):
                     takers.append(f"podman network {other} ({taken})")
         by = ", ".join(takers) or "an interface or a route of this machine (`ip address`, `ip route`)"
         subnets = " and ".join(map(str, wanted))
-        return f"network {inputs['name']}: {subnets} is taken by {by}; choose other networks in topology.yml or free it"
+        name = inputs["name"]
+        return f"network {name}: {subnets} is taken by {by}; choose other networks in topology.yml or free it"
 
     def read(self, owner: Owner, inputs: dict[str, Plain]) -> Found | None:
         """Subnets as podman has them."""

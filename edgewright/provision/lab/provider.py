@@ -1,17 +1,20 @@
 """The native Pulumi provider `lab`: checks, differences and the order of things; handlers do the work.
 
-Served by the executable `pulumi-resource-lab` in this folder; no schema, no generated SDK. Traps of the SDK that are
-worked round here: a computed value cannot be sent (the `UNKNOWN` string is), the type in a request carries its
-parents' types, numbers come back as floats (all inputs are strings).
+Served by the executable `pulumi-resource-lab` in this folder; no schema, no generated SDK. Traps of the SDK
+that are worked round here: a computed value cannot be sent (the `UNKNOWN` string is), the type in a request
+carries its parents' types, numbers come back as floats (all inputs are strings), an exception is shown behind
+its class name.
 """
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
 
+import grpc
+from pulumi.provider.experimental import server as sdk
 from pulumi.provider.experimental.property_value import PropertyValue
 from pulumi.provider.experimental.provider import (
     CheckFailure,
@@ -30,7 +33,6 @@ from pulumi.provider.experimental.provider import (
     UpdateRequest,
     UpdateResponse,
 )
-from pulumi.provider.experimental.server import main as serve
 
 from edgewright import __version__
 from edgewright.provision import paths
@@ -39,6 +41,7 @@ from edgewright.provision.lab.host import HostHandler
 from edgewright.provision.lab.network import NetworkHandler, VolumeHandler
 from edgewright.provision.lab.podman import Podman
 from edgewright.provision.lab.values import UNKNOWN, changes, detailed, property_map, wrap
+from edgewright.provision.shell import ProvisionError
 
 T = TypeVar("T")
 AT_ONCE = 6
@@ -169,7 +172,27 @@ def _top(path: str) -> str:
     return path.split(".", maxsplit=1)[0].split("[", maxsplit=1)[0]
 
 
+class Servicer(sdk.ProviderServicer):
+    """The SDK's servicer, with errors told in their own words."""
+
+    def __getattribute__(self, name: str) -> Any:
+        """The calls that touch podman, each with its errors told; everything else as it is."""
+        found = super().__getattribute__(name)
+        return _told(found) if name in ("Create", "Update", "Read", "Delete") else found
+
+
+def _told(call: Callable[[Any, Any], Awaitable[Any]]) -> Callable[[Any, Any], Awaitable[Any]]:
+    async def told(request: Any, context: Any) -> Any:
+        try:
+            return await call(request, context)
+        except ProvisionError as error:
+            return await context.abort(grpc.StatusCode.UNKNOWN, str(error))
+
+    return told
+
+
 def main() -> None:
     """Serve the provider; Pulumi starts this and reads the port from its output."""
     place = paths.find()
-    serve(sys.argv[1:], __version__, LabProvider(Podman(place.containers_conf), place.key))
+    setattr(sdk, "ProviderServicer", Servicer)  # noqa: B010 (the SDK has no other way in)
+    sdk.main(sys.argv[1:], __version__, LabProvider(Podman(place.containers_conf), place.key))
