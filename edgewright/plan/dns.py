@@ -201,3 +201,10 @@ def _members(base: Base, pool: PoolPlan) -> tuple[Address, ...]:
 def make(base: Base) -> tuple[ZonePlan, ...]:
     """The outside zones, then the inside ones."""
     return (*_outside(base).plans(), *_inside(base).plans())
+
+
+def text(zone: ZonePlan) -> str:
+    """A zone as a zone file (RFC 1035 section 5) with absolute names; rows as comments."""
+    lines = [f"$TTL {zone.records[0].ttl}"]
+    lines += [f"{r.name}. {r.ttl} IN {r.type} {r.value} ; {r.row}" for r in zone.records]
+    return "\n".join([*lines, ""])

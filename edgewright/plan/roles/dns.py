@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
+from edgewright.plan.dns import text
+
 if TYPE_CHECKING:
     from edgewright.plan.roles import Base
-    from edgewright.plan.types import HostPlan, ZonePlan
+    from edgewright.plan.types import HostPlan
 
 PACKAGES: tuple[str, ...] = ("knot",)
 VOLUMES: tuple[str, ...] = ()
@@ -47,9 +49,3 @@ def settings(base: Base, host: HostPlan) -> Settings:
         zones=[Zone(name=zone.name, text=text(zone)) for zone in base.zones if zone.view == "inside"],
         forward=[str(address) for address in forward],
     )
-
-
-def text(zone: ZonePlan) -> str:
-    """A zone as a zone file with absolute names."""
-    lines = [f"{record.name}. {record.ttl} IN {record.type} {record.value}" for record in zone.records]
-    return "\n".join([*lines, ""])

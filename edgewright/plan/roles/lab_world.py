@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from edgewright.plan import acme
-from edgewright.plan.roles.dns import Zone, text
+from edgewright.plan.dns import text
+from edgewright.plan.roles.dns import Zone
 
 if TYPE_CHECKING:
     from edgewright.plan.roles import Base
