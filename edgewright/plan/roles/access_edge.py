@@ -1,0 +1,62 @@
+"""Access Edge: the only way in for SIP (2.1, 9a): TLS 443 and 5061 outside, mutual TLS inside."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from edgewright.plan import sip
+
+if TYPE_CHECKING:
+    from edgewright.model.topology import EdgePool
+    from edgewright.plan.roles import Base
+    from edgewright.plan.types import HostPlan
+
+PACKAGES = (
+    "kamailio",
+    "kamailio-outbound-modules",
+    "kamailio-sqlite-modules",
+    "kamailio-tls-modules",
+)
+VOLUMES = ("/var/lib/edgewright",)
+LISTENS = ("access", "federation", "sip")
+
+
+class Settings(sip.Settings):
+    """One Edge host's Access Edge."""
+
+    fqdn: str
+    pool: str
+    access_fqdn: str
+    """Public name of the Access Edge."""
+    outside: tuple[sip.Socket, ...]
+    """Sockets for the Internet: names x4a, x6a (clients) and x4b, x6b (5061)."""
+    inside: tuple[sip.Socket, ...]
+    """Sockets for our own hosts: p4, p6."""
+    next_hop: sip.SipPool
+    """The one pool that gets what comes from outside (G06)."""
+    tables: sip.Tables
+    """Tables that follow from the plan: `hosts`."""
+
+
+def settings(base: Base, host: HostPlan) -> Settings | None:
+    """Settings of an Edge host; None where it has no Access Edge address."""
+    access = host.service("access")
+    if access is None or host.pool is None:
+        return None
+    ports = {"a": access.port, "b": sip.SIP_TLS_PORT}
+    if access.port == sip.SIP_TLS_PORT:
+        del ports["a"]
+    pool = base.pools[host.pool]
+    return Settings(
+        fqdn=host.fqdn,
+        pool=pool.name,
+        access_fqdn=cast("EdgePool", pool.pool).access.fqdn,
+        outside=tuple(
+            sip.Socket(name=f"x{address.version}{letter}", address=address, port=port)
+            for address in access.addresses
+            for letter, port in ports.items()
+        ),
+        inside=sip.inside_sockets(host),
+        next_hop=sip.sip_pool(base, sip.next_hop_of(base, pool), host),
+        tables={"hosts": sip.host_table(base)},
+    )

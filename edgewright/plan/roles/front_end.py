@@ -1,0 +1,106 @@
+"""Front End: home of users; registrar with its locations in PostgreSQL, decides everything per user (2.2, 9a)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from pydantic import Field
+
+from edgewright.plan import sip
+
+if TYPE_CHECKING:
+    from edgewright.model.topology import FrontEndPool
+    from edgewright.plan.roles import Base
+    from edgewright.plan.types import HostPlan
+
+PACKAGES = (
+    "kamailio",
+    "kamailio-outbound-modules",
+    "kamailio-postgres-modules",
+    "kamailio-sqlite-modules",
+    "kamailio-tls-modules",
+    "postgresql",
+)
+VOLUMES = ("/var/lib/edgewright", "/var/lib/postgresql")
+LISTENS = ("sip", "postgresql")
+
+
+class Database(sip.Settings):
+    """Where the locations of the pool are."""
+
+    host: str
+    """FQDN of the host whose PostgreSQL it is."""
+    local: bool
+    """True on that host itself: by its socket, without a password."""
+    address: sip.Address
+    listen: tuple[sip.Address, ...] = ()
+    """Addresses on which it serves the pool's other hosts; empty: its socket only."""
+    clients: tuple[sip.Address, ...] = ()
+    """Those other hosts."""
+    port: sip.Port = 5432
+
+
+class Settings(sip.Settings):
+    """One Front End."""
+
+    fqdn: str
+    pool: str
+    realm: str
+    """The one digest realm of the organisation."""
+    inside: tuple[sip.Socket, ...]
+    own: tuple[sip.Address, ...]
+    """Addresses of every Front End of the pool."""
+    faces_edge: bool
+    """True where an Edge's next hop is this pool: it does the Director's work, too."""
+    pools: tuple[sip.SipPool, ...]
+    """Other Front End pools and the Directors on the way out."""
+    database: Database
+    tables: sip.Tables = Field(default_factory=dict)
+    """Tables that follow from the plan: `hosts`, `pools`, `via`."""
+
+
+def settings(base: Base, host: HostPlan) -> Settings | None:
+    """Settings of a Front End."""
+    if host.pool is None:
+        return None
+    edges = sip.pools(base, "edge")
+    next_hops = {edge.name: sip.next_hop_of(base, edge) for edge in edges}
+    others = {pool.name: pool for pool in sip.pools(base, "front_end") if pool.name != host.pool}
+    others |= {pool.name: pool for pool in next_hops.values() if pool.name != host.pool}
+    known = tuple(sip.sip_pool(base, others[name], host) for name in sorted(others))
+    via = {
+        str(address): f"pool={next_hops[edge.name].name}"
+        for edge in edges
+        if next_hops[edge.name].name != host.pool
+        for member in base.pool_hosts(edge.name)
+        for address in sip.inside_addresses(member)
+    }
+    return Settings(
+        fqdn=host.fqdn,
+        pool=host.pool,
+        realm=base.deployment.realm,
+        inside=sip.inside_sockets(host),
+        own=tuple(a for member in base.pool_hosts(host.pool) for a in sip.inside_addresses(member)),
+        faces_edge=any(pool.name == host.pool for pool in next_hops.values()),
+        pools=known,
+        database=_database(base, host),
+        tables={"hosts": sip.host_table(base), "pools": sip.pool_table(*known), "via": via},
+    )
+
+
+def _database(base: Base, host: HostPlan) -> Database:
+    """PostgreSQL of the pool: on its first host, unless the pool names a pool of database hosts."""
+    own = base.pool_hosts(cast("str", host.pool))
+    named = cast("FrontEndPool", base.pools[cast("str", host.pool)].pool).database
+    servers = base.pool_hosts(named) if named else ()
+    server = servers[0] if servers else own[0]
+    clients = tuple(member for member in own if member.name != server.name)
+    return Database(
+        host=server.fqdn,
+        local=server.name == host.name,
+        address=sip.inside_addresses(server)[0],
+        listen=sip.inside_addresses(server) if clients and server.name == host.name else (),
+        clients=tuple(a for m in clients for a in sip.inside_addresses(m))
+        if server.name == host.name
+        else (),
+    )

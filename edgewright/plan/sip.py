@@ -1,0 +1,117 @@
+"""What the settings of the SIP roles share: sockets, pools as dispatcher sets, who has which address.
+
+Sources: reference sections 3 and 9a (MTLS 5061 between all SIP hosts), G06 (an Edge has one next hop).
+"""
+
+from __future__ import annotations
+
+import zlib
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Annotated, Literal, cast
+
+from pydantic import BaseModel, ConfigDict, Field
+
+if TYPE_CHECKING:
+    from edgewright.model.topology import EdgePool
+    from edgewright.plan.roles import Base
+    from edgewright.plan.types import HostPlan, PoolPlan
+
+SIP_TLS_PORT = 5061
+CLIENT_PORT = 443
+
+Address = IPv4Address | IPv6Address
+Port = Annotated[int, Field(ge=1, le=65535)]
+SipRole = Literal["edge", "director", "front_end"]
+Tables = dict[str, dict[str, str]]
+"""Tables that follow from the plan rather than from policy: name -> key -> value."""
+
+
+class Settings(BaseModel):
+    """Base of a role's settings: typed, frozen, no unknown field."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Socket(Settings):
+    """A listening TLS socket. The name says side and family: x = outside, p = inside; 4, 6; a, b = 443, 5061."""
+
+    name: str
+    address: Address
+    port: Port
+
+
+class Destination(Settings):
+    """One address of one member of a pool; `socket` is ours from which it is reached."""
+
+    host: str
+    address: Address
+    socket: str
+    port: Port = SIP_TLS_PORT
+
+
+class SipPool(Settings):
+    """A pool as Kamailio's dispatcher sees it: `set` is its number, the same on every host for ever."""
+
+    pool: str
+    role: SipRole
+    set: int
+    members: tuple[Destination, ...]
+
+
+def set_number(pool: str) -> int:
+    """Dispatcher set of a pool: derived from its name alone, so that no pool renumbers another."""
+    return 10 + zlib.crc32(pool.encode()) % 1_000_000_000
+
+
+def inside_addresses(host: HostPlan) -> tuple[Address, ...]:
+    """Addresses on which a SIP host is reached from inside: of its last interface (an Edge's inner one)."""
+    interface = host.interfaces[-1]
+    return tuple(address for address in (interface.ipv4, interface.ipv6) if address is not None)
+
+
+def inside_sockets(host: HostPlan) -> tuple[Socket, ...]:
+    """The inside sockets, named p4 and p6."""
+    return tuple(
+        Socket(name=f"p{address.version}", address=address, port=SIP_TLS_PORT)
+        for address in inside_addresses(host)
+    )
+
+
+def pools(base: Base, role: SipRole) -> tuple[PoolPlan, ...]:
+    """All pools of a role, by name."""
+    return tuple(base.pools[name] for name in sorted(base.pools) if base.pools[name].kind == role)
+
+
+def sip_pool(base: Base, pool: PoolPlan, from_: HostPlan) -> SipPool:
+    """A pool as seen from a host: every address of every member in a family that the host has, too."""
+    sockets = {socket.address.version: socket.name for socket in inside_sockets(from_)}
+    return SipPool(
+        pool=pool.name,
+        role=cast("SipRole", pool.kind),
+        set=set_number(pool.name),
+        members=tuple(
+            Destination(host=member.fqdn, address=address, socket=sockets[address.version])
+            for member in base.pool_hosts(pool.name)
+            for address in inside_addresses(member)
+            if address.version in sockets
+        ),
+    )
+
+
+def host_table(base: Base) -> dict[str, str]:
+    """Table `hosts`: address (without brackets) -> `role=...;pool=...` of every SIP host."""
+    return {
+        str(address): f"role={host.kind};pool={host.pool}"
+        for host in base.of_kind("edge", "director", "front_end")
+        for address in inside_addresses(host)
+    }
+
+
+def pool_table(*known: SipPool) -> dict[str, str]:
+    """Table `pools`: pool FQDN -> `set=<dispatcher set>`."""
+    return {pool.pool: f"set={pool.set}" for pool in known}
+
+
+def next_hop_of(base: Base, edge: PoolPlan) -> PoolPlan:
+    """The one pool that gets what an Edge lets in (G06)."""
+    return base.pools[cast("EdgePool", edge.pool).next_hop]

@@ -1,0 +1,187 @@
+"""Policy as data: the tables of each SIP host (house.md, rule 3 of the flow).
+
+A value is `name=value;...`, so that a later column changes nothing for a reader of the others:
+
+| table | key | columns | on |
+|---|---|---|---|
+| `domains` | SIP domain | `class` = local, allowed, blocked | Edge, Director, Front End |
+| `switches` | setting of the Access Edge configuration (8.2) | `1` or `0` alone | Edge |
+| `peers` | a name in an inside certificate | `role` = edge, director, front_end | Edge, Director, Front End |
+| `users` | SIP address | `home` (pool), `enabled`, `outside` (8.3), `md5`, `sha256` (H(user:realm:password)) | Director, Front End |
+| `web_setting` | setting of the Access Edge configuration | `1` or `0` alone | web services |
+| `web_user` | SIP address | JSON: name, home, enabled, md5, sha256, policy (effective settings) | web services |
+
+An Edge host gets no user at all. A Front End that is nobody's next hop gets, of users homed elsewhere, only `home`.
+Which hosts there are, with their addresses, is in the roles' settings (`edgewright.plan.sip`), not here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from edgewright.model import Deployment
+from edgewright.model.credentials import Credentials, Digest
+from edgewright.model.policy import ExternalAccess
+from edgewright.model.resolve import every_user
+
+SCHEMA = 1
+
+
+class HasTables(Protocol):
+    """What of a host decides its tables (`HostPlan` has it)."""
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """Names of its roles."""
+
+    @property
+    def pool(self) -> str | None:
+        """FQDN of its pool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One table: text by text, ready for a host."""
+
+    rows: Mapping[str, str]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hexadecimal) of the canonical rows; the host computes the same."""
+        return _sha256(dict(self.rows))
+
+
+def make(deployment: Deployment, credentials: Credentials, host: HasTables) -> dict[str, Table]:
+    """The tables of a host by name; empty where none of its roles reads any."""
+    return _sip(deployment, credentials, host) | _web(deployment, credentials, host)
+
+
+def _sip(deployment: Deployment, credentials: Credentials, host: HasTables) -> dict[str, Table]:
+    """Tables of the host's SIP role."""
+    topology = deployment.topology
+    peers = Table(dict(_peers(deployment)))
+    if "access_edge" in host.roles:
+        return {
+            "domains": Table(dict(_domains(deployment))),
+            "peers": peers,
+            "switches": _switches(deployment),
+        }
+    if "director" in host.roles:
+        local = dict.fromkeys(topology.sip_domains, "class=local")
+        users = _users(deployment, credentials, None)
+        return {"domains": Table(local), "peers": peers, "users": Table(dict(users))}
+    if "front_end" in host.roles:
+        next_hops = {edge.next_hop for site in topology.sites.values() for edge in site.edge}
+        users = _users(deployment, credentials, None if host.pool in next_hops else host.pool)
+        return {"domains": Table(dict(_domains(deployment))), "peers": peers, "users": Table(dict(users))}
+    return {}
+
+
+def _web(deployment: Deployment, credentials: Credentials, host: HasTables) -> dict[str, Table]:
+    """Tables of the web services: any of them may be asked about any user (9a step 3)."""
+    if "web_service" not in host.roles:
+        return {}
+    setting = {"allow_outside_users": _switches(deployment).rows["allow_outside_users"]}
+    return {
+        "web_setting": Table(setting),
+        "web_user": Table(dict(_web_users(deployment, credentials))),
+    }
+
+
+def bundle(tables: Mapping[str, Table]) -> dict[str, Any]:
+    """What `edgewright-tables stage` reads: schema, checksum, rows by table."""
+    return {
+        "schema": SCHEMA,
+        "checksum": checksum(tables),
+        "tables": {name: dict(table.rows) for name, table in sorted(tables.items())},
+    }
+
+
+def checksum(tables: Mapping[str, Table]) -> str:
+    """Identity of all tables together, from their digests."""
+    return _sha256({name: table.digest for name, table in tables.items()})
+
+
+def _sha256(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _domains(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """Blocked beats allowed (J06); the organisation's own domains beat both."""
+    for allowed in deployment.policies.allowed_domains:
+        yield allowed.domain, "class=allowed"
+    for blocked in deployment.policies.blocked_domains:
+        yield blocked.domain, "class=blocked"
+    for domain in deployment.topology.sip_domains:
+        yield domain, "class=local"
+
+
+def _switches(deployment: Deployment) -> Table:
+    settings = deployment.policies.access_edge
+    names = (
+        "allow_outside_users",
+        "allow_anonymous_users",
+        "allow_federated_users",
+        "enable_partner_discovery",
+    )
+    return Table({name: "1" if getattr(settings, name) else "0" for name in names})
+
+
+def _peers(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """Names that our SIP hosts' certificates carry: host and pool (K3, K6)."""
+    topology = deployment.topology
+    for _, role, pool in topology.pools():
+        if role in ("edge", "director", "front_end"):
+            yield pool.pool, f"role={role}"  # type: ignore[attr-defined]
+            for host in pool.hosts:
+                yield f"{host.name}.{topology.internal_domain}", f"role={role}"
+
+
+def _users(deployment: Deployment, credentials: Credentials, only: str | None) -> Iterator[tuple[str, str]]:
+    """Everything about the users of pool `only` and the home of the others; with None everything about all."""
+    directory = deployment.directory.users
+    none = Digest("", "")
+    for address, policy, _ in every_user(deployment, "external_access"):
+        home = deployment.home(address)
+        if home is None:
+            continue
+        if only not in (None, home):
+            yield address, f"home={home}"
+            continue
+        digest = credentials.users.get(address, none)
+        yield address, _user(home, directory[address].enabled, policy, digest)
+
+
+def _web_users(deployment: Deployment, credentials: Credentials) -> Iterator[tuple[str, str]]:
+    directory = deployment.directory.users
+    none = Digest("", "")
+    mobility = every_user(deployment, "mobility")
+    for (address, access, _), (_, mobile, _) in zip(
+        every_user(deployment, "external_access"), mobility, strict=True
+    ):
+        digest = credentials.users.get(address, none)
+        value = {
+            "name": directory[address].name,
+            "home": deployment.home(address) or "",
+            "enabled": directory[address].enabled,
+            "md5": digest.md5,
+            "sha256": digest.sha256,
+            "policy": {
+                "enable_outside_access": getattr(access, "enable_outside_access", False),
+                "enable_mobility": getattr(mobile, "enable_mobility", False),
+            },
+        }
+        yield address, json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def _user(home: str, enabled: bool, policy: Any, digest: Digest) -> str:
+    outside = isinstance(policy, ExternalAccess) and policy.enable_outside_access
+    row = f"home={home};enabled={enabled:d};outside={outside:d}"
+    if digest.md5:
+        row += f";md5={digest.md5};sha256={digest.sha256}"
+    return row

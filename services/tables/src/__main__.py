@@ -1,0 +1,7 @@
+"""Entry of the zip application."""
+
+import sys
+
+from edgewright_tables.cli import main
+
+sys.exit(main())

@@ -1,0 +1,49 @@
+"""edgewright-tables: the verbs, JSON on standard output, one sentence on standard error when something is wrong."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+
+from edgewright_tables import bundle, hooks, store, switch
+
+_VERBS = {
+    "stage": "read a bundle (JSON) from standard input and write it beside the tables in use",
+    "commit": "put the staged tables in use and tell the daemons of those that changed",
+    "rollback": "put the tables before the last commit in use again",
+    "status": "checksums and digests of the tables",
+    "ensure": "make missing tables that the daemons of this host need (they run it before they start)",
+}
+
+
+def _run(verb: str) -> object:
+    places = switch.default_places()
+    match verb:
+        case "stage":
+            return switch.stage(places, bundle.parse(sys.stdin.buffer.read()))
+        case "commit":
+            return switch.commit(places)
+        case "rollback":
+            return switch.rollback(places)
+        case "ensure":
+            return {"changed": switch.ensure(places)}
+        case _:
+            return switch.status(places)
+
+
+def main() -> int:
+    """Exit code 0, or 1 with the reason."""
+    parser = argparse.ArgumentParser(prog="edgewright-tables", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    for name, text in _VERBS.items():
+        verbs.add_parser(name, help=text, description=text)
+    arguments = parser.parse_args()
+    os.umask(0o077)
+    try:
+        print(json.dumps(_run(arguments.verb), sort_keys=True))
+    except (bundle.BundleError, store.StoreError, switch.SwitchError, hooks.HookError, OSError) as error:
+        print(f"edgewright-tables: {error}", file=sys.stderr)
+        return 1
+    return 0

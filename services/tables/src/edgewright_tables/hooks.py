@@ -1,0 +1,89 @@
+"""Which daemons use which tables, and how each learns of new ones: `/etc/edgewright/tables.d/<name>.json`.
+
+    {"schema": 1, "unit": "kamailio.service", "tables": ["users", "domains"],
+     "reload": ["/usr/sbin/kamcmd", "htable.reload", "{table}"]}
+
+With `{table}` the command runs once per changed table, without it once. A daemon that is not running is left
+alone: it reads the tables when it starts.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+_PATIENCE = 10.0
+"""Seconds in which a daemon that is just starting may refuse."""
+
+
+class HookError(Exception):
+    """A hook cannot be read, or a daemon did not take the new tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """One daemon's use of the tables."""
+
+    name: str
+    unit: str
+    tables: frozenset[str]
+    reload: tuple[str, ...]
+
+    def commands(self, changed: set[str]) -> Iterator[tuple[str, ...]]:
+        """The commands that tell the daemon of changed tables."""
+        mine = sorted(self.tables & changed)
+        if not mine or not self.reload:
+            return
+        if any("{table}" in part for part in self.reload):
+            for table in mine:
+                yield tuple(part.replace("{table}", table) for part in self.reload)
+        else:
+            yield self.reload
+
+
+def read(folder: Path) -> tuple[Hook, ...]:
+    """All hooks by name of file.
+
+    Raises:
+        HookError: a file that is not as above.
+    """
+    return tuple(_hook(path) for path in sorted(folder.glob("*.json")))
+
+
+def _hook(path: Path) -> Hook:
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if found["schema"] != 1:
+            raise HookError(f"{path}: schema {found['schema']!r} is not known here")
+        return Hook(path.stem, str(found["unit"]), frozenset(found["tables"]), tuple(found["reload"]))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise HookError(f"{path}: should have schema, unit, tables and reload ({error!r})") from None
+
+
+def running(unit: str) -> bool:
+    """True while the unit runs, or is about to."""
+    asked = subprocess.run(["systemctl", "is-active", unit], check=False, capture_output=True, text=True)
+    return asked.stdout.strip() in {"active", "activating", "reloading"}
+
+
+def run(hook: Hook, changed: set[str]) -> None:
+    """Tell a daemon of changed tables, if it runs.
+
+    Raises:
+        HookError: it did not take them.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    for command in hook.commands(changed):
+        while running(hook.unit):
+            ran = subprocess.run(command, check=False, capture_output=True, text=True)
+            said = (ran.stdout + ran.stderr).strip()
+            # kamcmd ends with 0 although the daemon refused.
+            if ran.returncode == 0 and not said.startswith("error:"):
+                break
+            if time.monotonic() > deadline:
+                raise HookError(f"{hook.unit} did not take the new tables: {' '.join(command)}: {said}")
+            time.sleep(0.3)
