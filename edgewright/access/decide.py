@@ -73,6 +73,9 @@ def _structure(trail: Trail, feature: Feature, request: Request, foreign: Foreig
                     "feature-not-supported",
                 )
             return False
+    if feature.id == "M18" and request.party == "mobile":
+        trail.row("M07", "mobile: never shares", "feature-not-supported")
+        return False
     if foreign is not None and request.party == "mobile" and feature.row == "M14":
         trail.row("M15", "mobile: no calls with people outside", "feature-not-supported")
         return False

@@ -24,7 +24,7 @@ _COLUMNS: tuple[Party, ...] = ("internal", "remote", "mobile", "federated", "xmp
 
 @dataclass(frozen=True, slots=True)
 class Feature:
-    """One row. `id` is the row of the reference, `word` what people type, `name` what they read."""
+    """One row. `id` is the row of the reference, `word` what people type, `name` completes "may ..."."""
 
     id: str
     word: str
@@ -52,8 +52,10 @@ _ALL = (
     #                                                          int rem mob fed xmp pub ano
     _row(SIGN_IN, SIGN_IN, "sign in", "self", "                 Y   Y   Y   -   -   -   -"),
     _row("M01", "presence", "see and publish presence", "person", "Y Y Y Y Y Y N"),
-    _row("M02", "im", "instant messages between two people", "person", "Y Y Y Y Y Y N"),
-    _row("M03", "group-im", "instant messages in a conference", "meeting", "Y Y Y Y N N Y", "X01", "X06"),
+    _row("M02", "im", "exchange instant messages", "person", "Y Y Y Y Y Y N"),
+    _row(
+        "M03", "group-im", "exchange instant messages in a meeting", "meeting", "Y Y Y Y N N Y", "X01", "X06"
+    ),
     _row("M04", "escalate", "turn a conversation into a meeting", "meeting", "Y Y C Y N N N", "X01", "X06"),
     _row("M05", "join", "attend a meeting", "meeting", "Y Y Y Y N N Y", "X01", "X06"),
     _row("M06", "view-sharing", "see a shared desktop or program", "meeting", "Y Y C Y N N Y", "X01", "X06"),
@@ -67,11 +69,11 @@ _ALL = (
     _row("M12-polls", "polls", "run polls", "meeting", "Y Y N Y N N C", "X01", "X06"),
     _row("M12-files", "upload", "upload files to a meeting", "meeting", "Y Y N Y N N C", "X01", "X06"),
     _row("M13", "download", "download a meeting's content", "meeting", "Y Y N Y N N Y", "X01", "X06"),
-    _row("M14", "call", "audio call between two people", "person", "Y Y Y Y N C N", "X02", "X03", "X06"),
+    _row("M14", "call", "call", "person", "Y Y Y Y N C N", "X02", "X03", "X06"),
     _row(
         "M14-video",
         "video-call",
-        "video call between two people",
+        "call with video",
         "person",
         "Y Y Y Y N C N",
         "X02",
@@ -79,27 +81,42 @@ _ALL = (
         "X06",
     ),
     _row("M15", "external-call", "call people of other organisations", "person", "Y Y N - - - -"),
-    _row("M16", "conference-audio", "audio in a meeting", "meeting", "Y Y Y Y N N Y", "X01", "X06"),
-    _row("M16-video", "conference-video", "video in a meeting", "meeting", "Y Y Y Y N N Y", "X01", "X06"),
-    _row("M17", "send-file", "send a file to somebody", "person", "Y Y N C N N N", "X01", "X06"),
+    _row("M16", "conference-audio", "hear and speak in a meeting", "meeting", "Y Y Y Y N N Y", "X01", "X06"),
+    _row(
+        "M16-video",
+        "conference-video",
+        "see and show video in a meeting",
+        "meeting",
+        "Y Y Y Y N N Y",
+        "X01",
+        "X06",
+    ),
+    _row("M17", "send-file", "send files", "person", "Y Y N C N N N", "X01", "X06"),
     _row(
         "M18", "share-with-partner", "share a desktop with a partner", "person", "- - - C N N -", "X01", "X06"
     ),
-    _row("M19", "address-book", "address book", "self", "Y Y Y N N N N"),
-    _row("M20", "expand-group", "expand a distribution list", "self", "Y Y Y N N N N"),
-    _row("M21", "dial-in-page", "page with the dial-in numbers", "self", "Y Y Y Y - - Y"),
+    _row("M19", "address-book", "use the address book", "self", "Y Y Y N N N N"),
+    _row("M20", "expand-group", "expand distribution lists", "self", "Y Y Y N N N N"),
+    _row("M21", "dial-in-page", "open the page with the dial-in numbers", "self", "Y Y Y Y - - Y"),
     _row("M22", "dial-in", "dial in by telephone", "self", "Y Y N Y - - Y", elsewhere=True),
     _row("M23", "dial-out", "be called by the server", "self", "Y Y Y C N N N", elsewhere=True),
-    _row("M24", "voicemail", "voicemail", "self", "Y Y Y N N N N", elsewhere=True),
+    _row("M24", "voicemail", "use voicemail", "self", "Y Y Y N N N N", elsewhere=True),
     _row("M25", "call-via-work", "call via work", "self", "- - Y - - - -", "X09", elsewhere=True),
-    _row("M26", "telephony", "emergency, team and delegated calls", "self", "Y Y N - - - -", elsewhere=True),
-    _row("M27", "push", "push notification", "self", "N N C - - - -"),
+    _row(
+        "M26",
+        "telephony",
+        "make emergency, team and delegated calls",
+        "self",
+        "Y Y N - - - -",
+        elsewhere=True,
+    ),
+    _row("M27", "push", "get push notifications", "self", "N N C - - - -"),
     _row("M28", "lobby", "wait in the lobby", "meeting", "Y Y Y Y - - Y"),
-    _row("M29", "join-without-account", "join without an account", "meeting", "- Y C - - - Y"),
+    _row("M29", "join-without-account", "join a meeting without an account", "meeting", "- Y C - - - Y"),
     _row("M30", "record", "record a meeting", "meeting", "Y Y N C N N C", "X01", "X06"),
-    _row("M31", "im-external", "begin a conversation with an outsider", "person", "Y Y Y - - - -"),
+    _row("M31", "im-external", "begin a conversation with somebody outside", "person", "Y Y Y - - - -"),
     _row("M32", "edit-contacts", "edit contacts and privacy", "self", "Y Y N - - - -"),
-    _row("M33", "updates", "client and device updates", "self", "Y Y - N - - N"),
+    _row("M33", "updates", "get client and device updates", "self", "Y Y - N - - N"),
     _row("M34", "certificate", "get a certificate for signing in", "self", "Y Y Y N - - N"),
 )
 

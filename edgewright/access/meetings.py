@@ -136,9 +136,8 @@ def _admission(
             "in-lobby",
             passing=meeting.admitted,
         )
-        if not meeting.admitted:
-            _, value, _ = _configuration(deployment, meeting, "admit_anonymous_users_by_default")
-            trail.fact("meeting.admitted", meeting.admitted, bool(value), "9c.6", "in-lobby")
+        if not _configuration(deployment, meeting, "admit_anonymous_users_by_default")[1]:
+            trail.fact("meeting.admitted", meeting.admitted, meeting.admitted, "9c.6", "in-lobby")
     if request.who == meeting.organiser and not guest:
         return
     policy, origin = resolve.effective(deployment, "conferencing", meeting.organiser)
@@ -149,12 +148,10 @@ def _admission(
         trail.fact("meeting.participants", meeting.participants, False, "8.4", "meeting-full", flip=1)
 
 
-def _configuration(
-    deployment: Deployment, meeting: Meeting, setting: str
-) -> tuple[tuple[str, ...], object, str]:
+def _configuration(deployment: Deployment, meeting: Meeting, setting: str) -> tuple[tuple[str, ...], object]:
     home = deployment.home(meeting.organiser) or ""
     configuration, origin = resolve.configuration(deployment, "meeting", home)
-    return ("meeting", *origin.split(":", 1), setting), getattr(configuration, setting), origin
+    return ("meeting", *origin.split(":", 1), setting), getattr(configuration, setting)
 
 
 def _configured(
@@ -167,7 +164,7 @@ def _configured(
     *,
     passing: bool,
 ) -> None:
-    path, value, _ = _configuration(deployment, meeting, setting)
+    path, value = _configuration(deployment, meeting, setting)
     trail.setting(path, value, "J02, 8.5", reason, wanted=wanted, ok=passing or value == wanted)
 
 
@@ -181,7 +178,7 @@ def _presenter(trail: Trail, deployment: Deployment, request: Request, meeting: 
         trail.note("X12", "meeting settings do not apply to Meet Now")
         ok = ours or meeting.promoted
     else:
-        path, value, _ = _configuration(deployment, meeting, "designate_as_presenter")
+        path, value = _configuration(deployment, meeting, "designate_as_presenter")
         designated = value == "everyone" or (ours and value == "company")
         ok = designated or meeting.promoted
         wanted = "company" if ours else "everyone"

@@ -1,0 +1,59 @@
+"""A deployment as it was at a git revision, so that a change of policy can be reviewed."""
+
+from __future__ import annotations
+
+import io
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from edgewright.model.load import load
+
+if TYPE_CHECKING:
+    from edgewright.model.deployment import Deployment
+
+
+class RevisionError(Exception):
+    """The revision, or the deployment's folder in it, is not there."""
+
+
+def at(folder: Path, revision: str) -> Deployment:
+    """The deployment of a folder inside a git work tree, as of a revision. Nothing in the work tree changes.
+
+    Raises:
+        RevisionError: no git repository, no such revision, or no such folder in it.
+        InputErrors: the description was wrong then.
+    """
+    if revision.startswith("-"):
+        raise RevisionError(f"{revision} is no revision")
+    prefix = _git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
+    commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    archive = _git(folder, "archive", "--format=tar", f"{commit}:{prefix}", top=True)
+    with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
+        target = Path(scratch) / folder.resolve().name
+        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+            tar.extractall(target, filter="data")
+        return load(target)
+
+
+def other(folder: Path, what: str) -> Deployment:
+    """Another deployment by its folder, else this one at a git revision.
+
+    Raises:
+        RevisionError: `what` is neither.
+    """
+    path = Path(what)
+    return load(path) if (path / "topology.yml").is_file() else at(folder, what)
+
+
+def _git(folder: Path, *arguments: str, top: bool = False) -> bytes:
+    where = folder
+    if top:
+        where = Path(_git(folder, "rev-parse", "--show-toplevel").decode().strip())
+    done = subprocess.run(["git", "-C", str(where), *arguments], capture_output=True, check=False)
+    if done.returncode:
+        said = done.stderr.decode(errors="replace").strip().removeprefix("fatal: ")
+        raise RevisionError(f"git {arguments[0]} {arguments[-1]}: {said or 'not found'}")
+    return done.stdout
