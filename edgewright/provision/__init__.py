@@ -1,5 +1,5 @@
 """From a plan to running machines: tools, the lab's provider, Pulumi components, and `machines.json`.
 
-For callers: `up.up`, `up.down`, `status.status`, `status.doctor`, `status.env`, `status.ssh`; progress is
-shown by `progress.Progress`; `shell.ProvisionError` is what the operator must read.
+For callers: `up.up`, `up.down`, `up.ready` (the environment for a bare pulumi), `status.status`,
+`status.doctor`, `status.ssh`; progress is shown by `progress.Progress`; `shell.ProvisionError` is what the operator must read.
 """

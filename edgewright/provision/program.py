@@ -46,8 +46,8 @@ def declare(plan: Plan, lab: Adapter) -> None:
 def main() -> None:
     """Run for a stack, which has the name of its deployment.
 
-    The configuration `edgewright:deployment` is its folder, relative to the Pulumi project; without it, the folder
-    of that name in `inventory/`.
+    The configuration `edgewright:deployment` is its folder, relative to the Pulumi project; without it, the
+    folder of that name in `inventory/`.
     """
     place = paths.find()
     stack = pulumi.get_stack()

@@ -1,9 +1,8 @@
-"""`status`, `doctor`, `env` and `ssh`: what is there, what is missing, and how to get at it by hand."""
+"""`status`, `doctor` and `ssh`: what is there, what is missing, and how to get at it by hand."""
 
 from __future__ import annotations
 
 import os
-import shlex
 import shutil
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,6 @@ from edgewright.provision.lab.podman import Podman
 from edgewright.provision.needs import Check
 from edgewright.provision.paths import Paths
 from edgewright.provision.shell import ProvisionError, run
-from edgewright.provision.stack import environment
 from edgewright.provision.tools import Tools
 
 QUESTIONS = (
@@ -133,22 +131,6 @@ def _disk(place: Paths) -> Check:
         folder = folder.parent
     free = shutil.disk_usage(folder).free
     return Check("disk", free > DISK_NEEDED, f"{free / 2**30:.0f} GiB free at {folder}", "6 GiB are needed")
-
-
-def env(place: Paths | None = None) -> str:
-    """Shell lines that let a bare `pulumi` in `pulumi/` work on the same state: `eval "$(edgewright env)"`.
-
-    Raises:
-        ProvisionError: There is no pulumi yet.
-    """
-    place = place or paths.find()
-    tool = Tools(place).find_pulumi()
-    if tool is None:
-        raise ProvisionError("there is no pulumi yet: `edgewright up` gets it")
-    Podman(place.containers_conf)
-    return "".join(
-        f"export {key}={shlex.quote(value)}\n" for key, value in environment(place, tool.path).items()
-    )
 
 
 def ssh(name: str, host: str, command: list[str], place: Paths | None = None) -> int:

@@ -23,7 +23,7 @@ from edgewright.provision.paths import Paths
 from edgewright.provision.planning import plan_of
 from edgewright.provision.progress import Progress
 from edgewright.provision.shell import ProvisionError, become
-from edgewright.provision.stack import Stack
+from edgewright.provision.stack import Stack, environment
 from edgewright.provision.tools import Tools
 
 
@@ -76,6 +76,26 @@ def up(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
         return Done(document, counts, dict(progress.timings))
 
 
+def ready(folder: Path, progress: Progress, place: Paths | None = None) -> dict[str, str]:
+    """Everything that a bare `pulumi up` needs, without making any host: packages, tools, images, the stack.
+
+    Returns:
+        The environment for it.
+
+    Raises:
+        InputErrors: The description is wrong.
+        ProvisionError: Something is missing or failed.
+    """
+    place = place or paths.find()
+    plan = plan_of(folder)
+    become()
+    with only_one(place, f"env {plan.deployment}"):
+        podman = prepare_machine(place, progress)
+        program = get_tools_and_images(place, podman, plan, progress)
+        Stack(place, program, plan.deployment, folder.resolve()).prepare()
+    return environment(place, program)
+
+
 def prepare_machine(place: Paths, progress: Progress) -> Podman:
     """Install what is missing, check podman, quieten the bridges."""
     missing = needs.missing_packages()
@@ -106,12 +126,14 @@ def get_tools_and_images(place: Paths, podman: Podman, plan: Plan, progress: Pro
         return pulumi.result().path
 
 
-def down(name: str, progress: Progress, place: Paths | None = None) -> Done:
+def down(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
     """Remove everything that `up` made for a deployment, and nothing else; tools, images and packages stay.
 
-    It works from what is really there, too: a lost or broken state hinders nothing.
+    The description is not read, and what is really there is looked at, too: neither a broken file nor a lost
+    state hinders it.
     """
     place = place or paths.find()
+    name = folder.resolve().name
     become()
     with only_one(place, f"down {name}"):
         counts: dict[str, int] = {}
@@ -120,7 +142,7 @@ def down(name: str, progress: Progress, place: Paths | None = None) -> Done:
             podman = Podman(place.containers_conf)
             tool = Tools(place).find_pulumi()
             if tool is not None:
-                stack = Stack(place, tool.path, name, place.root / "inventory" / name)
+                stack = Stack(place, tool.path, name, folder.resolve())
                 if stack.exists():
                     with progress.step(f"removing {name}") as step:
                         stack.repair()
