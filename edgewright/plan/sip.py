@@ -33,11 +33,13 @@ class Settings(BaseModel):
 
 
 class Socket(Settings):
-    """A listening TLS socket. The name says side and family: x = outside, p = inside; 4, 6; a, b = 443, 5061."""
+    """A listening TLS socket. Its name says side (x outside, p inside), family (4, 6), port (a 443, b 5061)."""
 
     name: str
     address: Address
     port: Port
+    advertise: Address | None = None
+    """What others see instead of `address`, where there is NAT (N10)."""
 
 
 class Destination(Settings):

@@ -7,12 +7,12 @@ A value is `name=value;...`, so that a later column changes nothing for a reader
 | `domains` | SIP domain | `class` = local, allowed, blocked | Edge, Director, Front End |
 | `switches` | setting of the Access Edge configuration (8.2) | `1` or `0` alone | Edge |
 | `peers` | a name in an inside certificate | `role` = edge, director, front_end | Edge, Director, Front End |
-| `users` | SIP address | `home` (pool), `enabled`, `outside` (8.3), `md5`, `sha256` (H(user:realm:password)) | Director, Front End |
+| `users` | SIP address | `home` (pool), `enabled`, `outside` (8.3), `md5`, `sha256` | Director, Front End |
 | `web_setting` | setting of the Access Edge configuration | `1` or `0` alone | web services |
-| `web_user` | SIP address | JSON: name, home, enabled, md5, sha256, policy (effective settings) | web services |
+| `web_user` | SIP address | JSON: name, home, enabled, md5, sha256, policy (effective) | web services |
 
-An Edge host gets no user at all. A Front End that is nobody's next hop gets, of users homed elsewhere, only `home`.
-Which hosts there are, with their addresses, is in the roles' settings (`edgewright.plan.sip`), not here.
+Digests are H(user:realm:password). An Edge host gets no user at all; a Front End that is nobody's next hop gets,
+of users homed elsewhere, only `home`. Which hosts there are, with their addresses, is in the roles' settings (`edgewright.plan.sip`), not here.
 """
 
 from __future__ import annotations
@@ -29,6 +29,12 @@ from edgewright.model.policy import ExternalAccess
 from edgewright.model.resolve import every_user
 
 SCHEMA = 1
+SWITCHES = (
+    "allow_outside_users",
+    "allow_anonymous_users",
+    "allow_federated_users",
+    "enable_partner_discovery",
+)
 
 
 class HasTables(Protocol):
@@ -65,11 +71,8 @@ def _sip(deployment: Deployment, credentials: Credentials, host: HasTables) -> d
     topology = deployment.topology
     peers = Table(dict(_peers(deployment)))
     if "access_edge" in host.roles:
-        return {
-            "domains": Table(dict(_domains(deployment))),
-            "peers": peers,
-            "switches": _switches(deployment),
-        }
+        domains = Table(dict(_domains(deployment)))
+        return {"domains": domains, "peers": peers, "switches": _switches(deployment)}
     if "director" in host.roles:
         local = dict.fromkeys(topology.sip_domains, "class=local")
         users = _users(deployment, credentials, None)
@@ -123,13 +126,7 @@ def _domains(deployment: Deployment) -> Iterator[tuple[str, str]]:
 
 def _switches(deployment: Deployment) -> Table:
     settings = deployment.policies.access_edge
-    names = (
-        "allow_outside_users",
-        "allow_anonymous_users",
-        "allow_federated_users",
-        "enable_partner_discovery",
-    )
-    return Table({name: "1" if getattr(settings, name) else "0" for name in names})
+    return Table({name: "1" if getattr(settings, name) else "0" for name in SWITCHES})
 
 
 def _peers(deployment: Deployment) -> Iterator[tuple[str, str]]:
@@ -143,7 +140,7 @@ def _peers(deployment: Deployment) -> Iterator[tuple[str, str]]:
 
 
 def _users(deployment: Deployment, credentials: Credentials, only: str | None) -> Iterator[tuple[str, str]]:
-    """Everything about the users of pool `only` and the home of the others; with None everything about all."""
+    """Everything about users of pool `only` and the home of the others; with None everything about all."""
     directory = deployment.directory.users
     none = Digest("", "")
     for address, policy, _ in every_user(deployment, "external_access"):

@@ -52,8 +52,13 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         pool=pool.name,
         access_fqdn=cast("EdgePool", pool.pool).access.fqdn,
         outside=tuple(
-            sip.Socket(name=f"x{address.version}{letter}", address=address, port=port)
-            for address in access.addresses
+            sip.Socket(
+                name=f"x{address.version}{letter}",
+                address=address,
+                port=port,
+                advertise=None if public == address else public,
+            )
+            for address, public in zip(access.addresses, access.public, strict=True)
             for letter, port in ports.items()
         ),
         inside=sip.inside_sockets(host),

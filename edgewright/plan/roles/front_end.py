@@ -1,4 +1,4 @@
-"""Front End: home of users; registrar with its locations in PostgreSQL, decides everything per user (2.2, 9a)."""
+"""Front End: home of users, registrar with its locations in PostgreSQL, decides per user (2.2, 9a)."""
 
 from __future__ import annotations
 
@@ -48,8 +48,6 @@ class Settings(sip.Settings):
     realm: str
     """The one digest realm of the organisation."""
     inside: tuple[sip.Socket, ...]
-    own: tuple[sip.Address, ...]
-    """Addresses of every Front End of the pool."""
     faces_edge: bool
     """True where an Edge's next hop is this pool: it does the Director's work, too."""
     pools: tuple[sip.SipPool, ...]
@@ -80,7 +78,6 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         pool=host.pool,
         realm=base.deployment.realm,
         inside=sip.inside_sockets(host),
-        own=tuple(a for member in base.pool_hosts(host.pool) for a in sip.inside_addresses(member)),
         faces_edge=any(pool.name == host.pool for pool in next_hops.values()),
         pools=known,
         database=_database(base, host),
@@ -94,13 +91,12 @@ def _database(base: Base, host: HostPlan) -> Database:
     named = cast("FrontEndPool", base.pools[cast("str", host.pool)].pool).database
     servers = base.pool_hosts(named) if named else ()
     server = servers[0] if servers else own[0]
-    clients = tuple(member for member in own if member.name != server.name)
+    here = server.name == host.name
+    clients = tuple(member for member in own if member.name != server.name) if here else ()
     return Database(
         host=server.fqdn,
-        local=server.name == host.name,
+        local=here,
         address=sip.inside_addresses(server)[0],
-        listen=sip.inside_addresses(server) if clients and server.name == host.name else (),
-        clients=tuple(a for m in clients for a in sip.inside_addresses(m))
-        if server.name == host.name
-        else (),
+        listen=sip.inside_addresses(server) if clients else (),
+        clients=tuple(address for member in clients for address in sip.inside_addresses(member)),
     )

@@ -1,1 +1,1 @@
-"""A host's policy tables: validated, written beside the old ones, switched in one step, told to the daemons."""
+"""A host's policy tables: validated, written beside the old, switched in one step, told to daemons."""

@@ -2,8 +2,8 @@
 
     {"schema": 1, "checksum": "<hex>", "tables": {"<name>": {"<key>": "<value>", ...}, ...}}
 
-`checksum` covers every table; a table's own digest covers its rows. Both are SHA-256 over canonical JSON (keys
-sorted, no spaces, UTF-8), so equal content has equal checksums, whoever computes them.
+`checksum` covers every table; a table's own digest covers its rows. Both are SHA-256 over canonical JSON
+(keys sorted, no spaces, UTF-8), so equal content has equal checksums, whoever computes them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""edgewright-tables: the verbs, JSON on standard output, one sentence on standard error when something is wrong."""
+"""edgewright-tables: the verbs. JSON on standard output; one sentence on standard error if it went wrong."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""The tables on disk: one SQLite file, replaced as a whole by rename, so a reader sees the old or the new ones.
+"""The tables on disk: one SQLite file, replaced as a whole by rename: a reader sees the old or the new ones.
 
-Each table has the layout that Kamailio's htable module loads (key_name, key_type, value_type, key_value, expires);
-`meta` holds schema version, checksum and the digest of each table.
+Each table has the layout that Kamailio's htable module loads (key_name, key_type, value_type, key_value,
+expires); `meta` holds schema version, checksum and the digest of each table.
 """
 
 from __future__ import annotations

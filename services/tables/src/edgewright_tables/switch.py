@@ -1,7 +1,7 @@
 """stage, commit, rollback, status: each can be interrupted anywhere and simply be run again.
 
-What each daemon was last told is remembered (`tables.told.json`), so a commit that was interrupted between switching
-and telling is finished by the next one.
+What each daemon was last told is remembered (`tables.told.json`), so a commit that was interrupted between
+switching and telling is finished by the next one.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def ensure(places: Places) -> bool:
 
 
 def stage(places: Places, bundle: Bundle) -> dict[str, Any]:
-    """Write new tables beside those in use, with the tables that daemons declare and the bundle lacks, empty."""
+    """Write new tables beside those in use; what daemons declare and the bundle lacks is empty."""
     with _locked(places):
         complete = _completed(places, bundle)
         store.write(places.staged, complete, places.gid())
