@@ -34,6 +34,7 @@ MINIMUM_LENGTH = 8
 SECRETS: dict[str, str] = {
     "edge.flow": "signs the Edge's flow tokens (RFC 5626 section 5.2)",
     "director.nonce": "makes a nonce of one Director good on all of them",
+    "web.nonce": "makes a nonce of one web service good on the whole pool",
     "dialog.key": "proves that an in-dialog request belongs to a dialog of ours",
     "inside.header": "authenticates X-Edgewright-Origin between our hosts",
     "acme.tsig": "key of the dynamic DNS updates that answer ACME's DNS-01 (RFC 8945)",
@@ -244,6 +245,15 @@ def password_file() -> Path:
     """The file with the vault's password."""
     given = os.environ.get(PASSWORD_FILE)
     return Path(given).expanduser() if given else _state() / "vault-password"
+
+
+def vault_password() -> bytes:
+    """The vault's password, made if this clone has none yet: it also encrypts keys that we keep.
+
+    Raises:
+        CredentialsError: it is named by the environment, but is not there.
+    """
+    return _password(create=True)
 
 
 def _password(*, create: bool = False) -> bytes:

@@ -1,15 +1,18 @@
 """`edgewright_config`: render a duty's files on the controller, placed with one module run per host.
 
-Arguments are those of docs/architecture.md. Files come from `template` (of the role), `content`, or `source`
-(a file of the controller: in the files of the role, in the project, or absolute); large ones travel only when
-the host lacks them.
+Arguments are those of docs/architecture.md. Files come from `template` (of the role), `content`, `source` (a
+file of the controller: in the files of the role, in the project, or absolute) or `archive` (a folder with a
+`build.py`, such as `services/tables`); large ones travel only when the host lacks them.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import functools
 import hashlib
+import importlib.util
+import os
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +24,19 @@ from ansible.template import trust_as_template
 INLINE_LIMIT = 48 * 1024
 """Bytes up to which a controller file travels with the arguments."""
 PROJECT = Path(__file__).resolve().parents[2]
-FILE_KEYS = {"path", "template", "content", "source", "owner", "group", "mode", "secret", "seed", "when"}
+FILE_KEYS = {
+    "path",
+    "template",
+    "content",
+    "source",
+    "archive",
+    "owner",
+    "group",
+    "mode",
+    "secret",
+    "seed",
+    "when",
+}
 LINK_KEYS = {"path", "target", "when"}
 DIRECTORY_KEYS = {"path", "owner", "group", "mode", "when"}
 COMMAND_KEYS = {"name", "run", "files", "watch", "check", "timeout", "when"}
@@ -33,7 +48,30 @@ LISTS = {
     "files": FILE_KEYS, "links": LINK_KEYS, "directories": DIRECTORY_KEYS, "commands": COMMAND_KEYS,
     "services": SERVICE_KEYS,
 }  # fmt: skip
-PLAIN = ("exclusive", "keep", "absent", "includes", "validate")
+PLAIN = ("exclusive", "keep", "absent", "includes", "validate", "packages")
+
+
+@functools.cache
+def _built(folder: str) -> Path:
+    """The archive that a `build.py` makes, kept by its digest; the same sources give the same bytes."""
+    program = PROJECT / folder / "build.py"
+    if not program.is_file():
+        raise AnsibleActionFail(f"edgewright_config: there is no {program}")
+    spec = importlib.util.spec_from_file_location(f"edgewright_build_{folder.replace('/', '_')}", program)
+    assert spec is not None
+    assert spec.loader is not None
+    build = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(build)
+    data: bytes = build.archive()
+    path = (
+        PROJECT / ".edgewright/archives" / f"{Path(folder).name}-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
+    )
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}")
+        temporary.write_bytes(data)
+        temporary.replace(path)
+    return path
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]
@@ -76,6 +114,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         for name, keys in LISTS.items():
             arguments[name] = [dict(e) for e in given.get(name) or [] if e and self._wanted(name, e, keys)]
         arguments["files"] = [self._rendered(entry, variables, large) for entry in arguments["files"]]
+        role = getattr(self._task, "_role", None)
+        arguments["duty"] = role.get_name() if role else "host"
         paths = [entry["path"] for entry in arguments["files"]]
         twice = sorted({p for p in paths if paths.count(p) > 1})
         if twice:
@@ -99,16 +139,18 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     ) -> dict[str, Any]:
         """A file entry with its content."""
         entry.pop("when", None)
-        kinds = [k for k in ("template", "content", "source") if entry.get(k) is not None]
+        kinds = [k for k in ("template", "content", "source", "archive") if entry.get(k) is not None]
         if len(kinds) != 1:
             raise AnsibleActionFail(
-                f"edgewright_config: {entry.get('path')}: exactly one of template, content, source"
+                f"edgewright_config: {entry.get('path')}: exactly one of template, content, source, archive"
             )
         value = entry.pop(kinds[0])
         if kinds[0] == "template":
             entry["content"] = self._template(str(value), variables)
         elif kinds[0] == "content":
             entry["content"] = str(value)
+        elif kinds[0] == "archive":
+            self._add_source(entry, _built(str(value)), large)
         else:
             self._add_source(entry, self._find(str(value)), large)
         return entry

@@ -44,10 +44,15 @@ options:
   commands: {description: Commands to run when files changed., type: list, elements: dict, default: []}
   services: {description: Units and what a change means for them., type: list, elements: dict, default: []}
   transfers: {description: Large files already on the host, by digest., type: dict, default: {}}
+  packages: {description: Debian packages that must be there., type: list, elements: str, default: []}
+  duty: {description: Name under which is remembered what daemons run with., type: str, default: host}
   root: {description: Prefix of every path (tests)., type: str, default: /}
 """
 
 STATE = "/var/lib/edgewright"
+SEARCH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+POLICY = "/usr/sbin/policy-rc.d"
+APT = ["apt-get", "-q", "-o", "DPkg::Lock::Timeout=120"]
 UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/")
 TEXT_LIMIT = 200_000
 """Longest text (characters) shown in a diff."""
@@ -138,7 +143,7 @@ class Config:
     def run_command(self, argv: list[str], timeout: float = 90) -> tuple[int, str]:
         """Exit code and what the command said, standard error included."""
         environment = {**os.environ, "LC_ALL": "C.UTF-8", "SYSTEMD_PAGER": "", "SYSTEMD_COLORS": "0"}
-        environment["PATH"] = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+        environment |= {"PATH": SEARCH, "DEBIAN_FRONTEND": "noninteractive"}
         try:
             done = subprocess.run(
                 argv,
@@ -252,6 +257,42 @@ class Config:
                     with contextlib.suppress(OSError), open(name, "rb") as stream:
                         found[name[len(self.root) :]] = digest(stream.read())
         return found
+
+    # -- packages ------------------------------------------------------------------------
+
+    def install_packages(self) -> None:
+        """Install what is missing; the package lists are fetched only then, since many hosts reach no mirror.
+
+        Daemons do not start before they are configured.
+        """
+        wanted = self.params.get("packages") or []
+        if not wanted:
+            return
+        said = self.run_command(["dpkg-query", "-W", "-f=${Package} ${db:Status-Status}\\n", *wanted])[1]
+        present = {line.split()[0] for line in said.splitlines() if line.endswith(" installed")}
+        missing = sorted(set(wanted) - present)
+        if not missing:
+            return
+        self.act("install " + " ".join(missing), [])
+        if self.check:
+            return
+        quiet = not os.path.lexists(self.at(POLICY))
+        if quiet:
+            self.write_script(POLICY, "#!/bin/sh\nexit 101\n")
+        try:
+            for argv in ([*APT, "update"], [*APT, "install", "-y", "--no-install-recommends", *missing]):
+                code, said = self.run_command(argv, timeout=900)
+                if code:
+                    raise ConfigError(f"`{' '.join(argv)}` failed (exit {code}):\n{said.strip()[-3000:]}")
+        finally:
+            if quiet:
+                self.remove(self.at(POLICY))
+
+    def write_script(self, path: str, text: str) -> None:
+        """A small program."""
+        with open(self.at(path), "w", encoding="utf-8") as stream:
+            stream.write(text)
+        os.chmod(self.at(path), 0o755)  # noqa: S103 - a program
 
     # -- files ---------------------------------------------------------------------------
 
@@ -495,13 +536,7 @@ class Config:
             rewriter = self.stage(staged)
             for command in commands:
                 argv = shlex.split(rewriter.text(command))
-                if (
-                    self.check
-                    and shutil.which(
-                        argv[0], path="/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-                    )
-                    is None
-                ):
+                if self.check and shutil.which(argv[0], path=SEARCH) is None:
                     self.warnings.append(f"not validated in check mode: {argv[0]} is not installed yet")
                     continue
                 code, said = self.run_command(argv)
@@ -554,7 +589,7 @@ class Config:
 
     def applied_path(self, name: str) -> str:
         """Where it is remembered what a daemon last started with."""
-        return f"{self.at(STATE)}/applied/{name}.json"
+        return f"{self.at(STATE)}/applied/{self.params.get('duty') or 'host'}--{name}.json"
 
     def applied(self, name: str) -> dict[str, Any] | None:
         """What the daemon last started with; None when that is not known."""
@@ -772,6 +807,7 @@ class Config:
         self._had_state = any(self.applied(unit_name(s["name"])) for s in self.params.get("services") or [])
         if not self.check:
             self.sweep()
+        self.install_packages()
         self.make_directories()
         files, links, unwanted = self.changed_files(), self.changed_links(), self.unwanted()
         try:
@@ -847,9 +883,10 @@ def main() -> None:
     spec: dict[str, Any] = {name: {"type": "list", "elements": "dict", "default": []} for name in lists}
     spec |= {
         name: {"type": "list", "elements": "str", "default": []}
-        for name in ("exclusive", "keep", "absent", "includes", "validate")
+        for name in ("exclusive", "keep", "absent", "includes", "validate", "packages")
     }
     spec |= {"transfers": {"type": "dict", "default": {}}, "root": {"type": "str", "default": "/"}}
+    spec |= {"duty": {"type": "str", "default": "host"}}
     # no_log here keeps rendered files out of the host's journal; what is returned is chosen below.
     module = AnsibleModule(argument_spec=spec, supports_check_mode=True, no_log=True)
     config = Config(module.params, module.check_mode, module._diff)

@@ -380,3 +380,21 @@ def test_stopped_and_disabled(tmp_path: Path, systemd: Systemd) -> None:
     apply(systemd, parameters)
     assert systemd.verbs() == ["disable d.service", "stop d.service"]
     assert not apply(systemd, parameters)["changed"]
+
+
+def test_packages_are_installed_only_when_missing(tmp_path: Path) -> None:
+    (tmp_path / "usr/sbin").mkdir(parents=True)
+    calls: list[list[str]] = []
+
+    def answer(argv: list[str], timeout: float = 90) -> tuple[int, str]:
+        calls.append(argv)
+        if argv[0] == "dpkg-query":
+            return 1, "nginx installed\nknot config-files\ndpkg-query: no packages found matching lego\n"
+        assert (tmp_path / "usr/sbin/policy-rc.d").exists(), "no daemon starts before it is configured"
+        return 0, ""
+
+    config = module.Config(wanted(tmp_path, packages=["nginx", "knot", "lego"]))
+    config.run_command = answer
+    assert config.apply()["actions"] == ["install knot lego"]
+    assert [c for c in calls if "install" in c][0][-2:] == ["knot", "lego"]
+    assert not (tmp_path / "usr/sbin/policy-rc.d").exists()
