@@ -46,7 +46,7 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
     """GET (or `method`) `url`; where to connect as in `net.find` (default: the URL's host and port).
 
     `host` overrides the Host header, `sni` the TLS name, `headers` is a list of [name, value]; with `user`
-    and `password` a digest challenge is answered. Redirects are shown, not followed. Allowed: a 2xx answer.
+    and `password` a digest challenge is answered. Redirects are shown, not followed. Allowed: a status of `accept` (default: 2xx).
     `shown`: status, challenges, location, content_type, headers (comparable); body in `data`.
     """
     url = urllib.parse.urlsplit(arguments["url"])
@@ -85,7 +85,8 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
         user = arguments.get("auth_user") or arguments["user"].partition("@")[0]
         credentials = [("Authorization", digest.answer(challenge, method, path, user, password))]
         answered = True
-    allowed = 200 <= answer.status < 300
+    accepted = arguments.get("accept") or range(200, 300)
+    allowed = answer.status in accepted
     shown: dict[str, Any] = {"status": answer.status, "challenges": challenges, "headers": comparable(answer)}
     if location := answer.all("location"):
         shown["location"] = location[0]

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from .observation import HaltError, Transcript
@@ -151,13 +152,13 @@ async def connect(address: str, port: int, timeout: float) -> socket.socket:
 
 
 def context(arguments: dict[str, Any]) -> ssl.SSLContext:
-    """A client context: chain and name checked against `trust` (PEM file) or the system's roots.
+    """A client context: chain and name checked against `trust` (PEM file), else the system's roots.
 
     `insecure` looks without checking (certificate cells judge the chain themselves); `maximum`/`minimum` are
     `TLSv1`, `TLSv1_1`, `TLSv1_2`, `TLSv1_3`; `alpn` a list.
     """
     made = ssl.create_default_context()
-    if arguments.get("trust"):
+    if arguments.get("trust") and Path(arguments["trust"]).exists():
         made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         made.load_verify_locations(arguments["trust"])
     if arguments.get("insecure"):

@@ -58,3 +58,48 @@ async def _udp(address: str, port: int, payload: bytes, timeout: float) -> str:
         except OSError as error:
             return net.word(error)
     return "open"
+
+
+async def listen(arguments: dict[str, Any], transcript: Transcript) -> Observation:
+    """Open `port` (`protocol`, both families) for `seconds`, answer what comes; who came in `shown`."""
+    seen: list[str] = []
+    loop = asyncio.get_running_loop()
+    closing: list[Any] = []
+    port, udp = int(arguments["port"]), arguments.get("protocol", "tcp") == "udp"
+    for address, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)):
+        try:
+            if udp:
+                transport, _ = await loop.create_datagram_endpoint(
+                    lambda: _Echo(seen), local_addr=(address, port), family=family
+                )
+                closing.append(transport)
+            else:
+
+                def came(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+                    seen.append(str(writer.get_extra_info("peername")[0]))
+                    writer.close()
+
+                closing.append(await asyncio.start_server(came, address, port, family=family))
+        except OSError as error:
+            transcript.add(f"no listener on {address}: {net.word(error)}")
+    await asyncio.sleep(float(arguments.get("seconds", 4)))
+    for item in closing:
+        item.close()
+    transcript.add(f"{len(seen)} came to port {port}: {' '.join(seen[:20])}")
+    return Observation("done", bool(closing), {"from": sorted(set(seen))})
+
+
+class _Echo(asyncio.DatagramProtocol):
+    """Answers every datagram with itself."""
+
+    def __init__(self, seen: list[str]) -> None:
+        self._seen = seen
+        self._transport: asyncio.DatagramTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport  # type: ignore[assignment]
+
+    def datagram_received(self, data: bytes, addr: tuple[str, int]) -> None:
+        self._seen.append(addr[0])
+        if self._transport is not None:
+            self._transport.sendto(data, addr)

@@ -1,0 +1,28 @@
+"""Every cell of a deployment, concern by concern, in a stable order."""
+
+from __future__ import annotations
+
+from edgewright.proof import certificates, closed, disruption, flows, messages, names, sign_in, web
+from edgewright.proof.case import Case
+from edgewright.proof.scope import Scope
+
+CONCERNS = (names, certificates, sign_in, messages, web, flows, closed, disruption)
+
+
+def make(scope: Scope) -> tuple[Case, ...]:
+    """All cases.
+
+    Raises:
+        ValueError: two cells have one id, or a cell leans on one that does not exist (a fault of a generator).
+    """
+    found: dict[str, Case] = {}
+    for concern in CONCERNS:
+        for case in concern.make(scope):
+            if case.cell.id in found:
+                raise ValueError(f"two cells are called {case.cell.id}")
+            found[case.cell.id] = case
+    for case in found.values():
+        for identity in case.leans_on:
+            if identity not in found:
+                raise ValueError(f"{case.cell.id} leans on {identity}, which does not exist")
+    return tuple(found.values())

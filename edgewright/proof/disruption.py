@@ -1,0 +1,260 @@
+"""Disruptions: something is broken on purpose, cells are tried meanwhile, and it is always put right again."""
+
+from __future__ import annotations
+
+import asyncio
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from edgewright.model.topology import EdgePool
+from edgewright.proof import expect, messages, sign_in, web
+from edgewright.proof.case import RIGHT, Case, Maker, Receiver
+from edgewright.proof.places import ssh
+from edgewright.proof.scope import Scope, Seat
+from edgewright.proof.types import Expected
+
+AREA = "disruption"
+SIP_DAEMON = "kamailio.service"
+WEB_DAEMON = "nginx.service"
+SAFETY = 180
+"""Seconds after which a host puts itself right, should this program die meanwhile."""
+
+RECOVERY = 20.0
+"""Seconds within which what was broken must work again without a hand laid on it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Disruption:
+    """What is broken on which hosts (shell commands), and the waves while it is and after it was put right."""
+
+    name: str
+    hosts: tuple[str, ...]
+    breaking: str
+    mending: str
+
+    @property
+    def during(self) -> str:
+        """The wave while it is broken."""
+        return f"{self.name}:during"
+
+    @property
+    def after(self) -> str:
+        """The wave after it was put right."""
+        return f"{self.name}:after"
+
+
+class DisruptionError(Exception):
+    """Something could not be broken or, worse, not be put right; the message says where."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hands:
+    """Breaks and mends over ssh."""
+
+    config: Path
+
+    async def begin(self, disruption: Disruption) -> None:
+        """Break; each host first sets a timer that mends it whatever happens here.
+
+        Raises:
+            DisruptionError: a command failed.
+        """
+        unit = f"edgewright-mend-{disruption.name}"
+        timer = ["systemd-run", f"--on-active={SAFETY}", f"--unit={unit}", "sh", "-c", disruption.mending]
+        await self._all(disruption, f"{shlex.join(timer)} && {{ {disruption.breaking}; }}")
+
+    async def end(self, disruption: Disruption) -> None:
+        """Put right and take the timer away.
+
+        Raises:
+            DisruptionError: a command failed.
+        """
+        unit = f"edgewright-mend-{disruption.name}"
+        forget = f"systemctl stop {unit}.timer 2>/dev/null; systemctl reset-failed {unit}.service 2>/dev/null; true"
+        await self._all(disruption, f"{{ {disruption.mending}; }} && {{ {forget}; }}")
+
+    async def _all(self, disruption: Disruption, command: str) -> None:
+        said = await asyncio.gather(*(self._one(host, command) for host in disruption.hosts))
+        if failed := [text for text in said if text]:
+            raise DisruptionError(f"{disruption.name}: " + "; ".join(failed))
+
+    async def _one(self, host: str, command: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *ssh(self.config, host, command),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        _, error = await process.communicate()
+        return "" if process.returncode == 0 else f"{host}: {error.decode('utf-8', 'replace').strip()}"
+
+
+def all_of(scope: Scope) -> tuple[Disruption, ...]:
+    """The disruptions that a deployment can be put through."""
+    found = []
+    if directors := _directors(scope):
+        found.append(
+            Disruption(
+                "next-hop-stopped", directors, f"systemctl stop {SIP_DAEMON}", f"systemctl start {SIP_DAEMON}"
+            )
+        )
+    if backends := _backends(scope):
+        folder = "/etc/edgewright/certificates/web_external"
+        spare = f"{folder}.proof"
+        breaking = (
+            f"cp -a {folder} {spare} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
+            f" -subj /CN=impostor -keyout {spare}.key -out {spare}.crt 2>/dev/null"
+            f" && cat {spare}.key > {folder}/privkey.pem && for f in cert fullchain; do cat {spare}.crt > {folder}/$f.pem;"
+            f" done && rm -f {spare}.key {spare}.crt && systemctl reload {WEB_DAEMON}"
+        )
+        mending = (
+            f"if [ -d {spare} ]; then for f in privkey cert chain fullchain; do"
+            f" cat {spare}/$f.pem > {folder}/$f.pem; done; rm -rf {spare}; systemctl reload {WEB_DAEMON}; fi"
+        )
+        found.append(Disruption("backend-impostor", backends, breaking, mending))
+    return tuple(found)
+
+
+def _directors(scope: Scope) -> tuple[str, ...]:
+    """Hosts of the Edges' next hops, where these are Directors (a Front End homes users: no comparison then)."""
+    hops = {p.pool.next_hop for p in scope.plan.pools.values() if isinstance(p.pool, EdgePool)}
+    return tuple(
+        host
+        for name in sorted(hops)
+        if (pool := scope.plan.pools.get(name)) and pool.kind == "director"
+        for host in pool.hosts
+    )
+
+
+def _backends(scope: Scope) -> tuple[str, ...]:
+    """Hosts behind the first account's web name, where their external web listener is planned to run."""
+    for publication in scope.plan.publications:
+        if publication.row == "W1":
+            active = any(
+                f.active and f.service == "web_external" and set(publication.backends) <= set(f.target.hosts)
+                for f in scope.plan.flows
+            )
+            if active:
+                return publication.backends
+    return ()
+
+
+def make(scope: Scope) -> Iterator[Case]:
+    """Cells of every disruption."""
+    for disruption in all_of(scope):
+        if disruption.name == "next-hop-stopped":
+            yield from _next_hop(scope, disruption)
+        else:
+            yield from _impostor(scope, disruption)
+
+
+def _next_hop(scope: Scope, disruption: Disruption) -> Iterator[Case]:
+    """G06: the Edge has one next hop; who is inside does not notice."""
+    pair = sign_in.talkers(scope)
+    if len(pair) < 2:
+        return
+    alice, bob = pair
+    for seat in scope.seats:
+        where = scope.sip(seat, scope.domain)
+        if where is None:
+            continue
+        maker = Maker(AREA, expect.party(seat), "sign-in")
+        arguments = where | {"user": alice, "password": RIGHT, "timeout": 12}
+        again = maker.at(
+            seat,
+            "next-hop-started",
+            "the next hop runs again",
+            Expected(True),
+            "sip.register",
+            arguments,
+            impact="disrupts",
+        )
+        yield Case(again, disruption.after, within=RECOVERY)
+        meanwhile = expect.refused("next-hop-down", sip=True) if seat.side == "outside" else Expected(True)
+        stopped = maker.at(
+            seat,
+            "next-hop-stopped",
+            "the next hop is stopped",
+            _unshown(meanwhile),
+            "sip.register",
+            arguments,
+            control=again.id if seat.side == "outside" else None,
+            impact="disrupts",
+        )
+        yield Case(stopped, disruption.during)
+        yield from _messages(scope, disruption, seat, alice, bob)
+
+
+def _messages(scope: Scope, disruption: Disruption, seat: Seat, alice: str, bob: str) -> Iterator[Case]:
+    maker = Maker(AREA, expect.party(seat), messages.FEATURE)
+    arguments = (scope.sip(seat, scope.domain) or {}) | {
+        "user": alice,
+        "password": RIGHT,
+        "to": bob,
+        "session": sign_in.session(alice, seat),
+        "timeout": 12,
+    }
+    needs = (sign_in.sign_in_id(seat, alice), sign_in.sign_in_id(seat, bob))
+    receiver = Receiver(seat.vantage, sign_in.session(bob, seat))
+    again = maker.at(
+        seat,
+        "message-next-hop-started",
+        "message, the next hop runs again",
+        Expected(True, shown={"status": 200, "from": alice}),
+        "sip.message",
+        arguments,
+        impact="disrupts",
+    )
+    yield Case(again, disruption.after, needs, receiver=receiver, within=RECOVERY)
+    outside = seat.side == "outside"
+    expected = _unshown(expect.refused("next-hop-down", sip=True)) if outside else again.expected
+    stopped = maker.at(
+        seat,
+        "message-next-hop-stopped",
+        "message, the next hop is stopped",
+        expected,
+        "sip.message",
+        arguments,
+        control=again.id if outside else None,
+        impact="disrupts",
+    )
+    yield Case(stopped, disruption.during, needs, receiver=None if outside else receiver)
+
+
+def _unshown(expected: Expected) -> Expected:
+    """503 and 504 are both right (which one depends on whether a connection was still open)."""
+    return expected if expected.allowed else replace(expected, shown={"status": [503, 504]})
+
+
+def _impostor(scope: Scope, disruption: Disruption) -> Iterator[Case]:
+    """The proxy must not talk to a backend that cannot prove its name."""
+    publication = next(p for p in scope.plan.publications if p.row == "W1")
+    url = f"https://{publication.host}/"
+    for seat in scope.at("outside"):
+        maker = Maker(AREA, "anonymous", "publication")
+        arguments = scope.name(seat, publication.host, 443) | {"url": url, "accept": web.ANSWERED}
+        again = maker.at(
+            seat,
+            "backend-itself",
+            "the backend shows its own certificate again",
+            Expected(True),
+            "http.request",
+            arguments,
+            impact="disrupts",
+        )
+        yield Case(again, disruption.after, within=RECOVERY)
+        yield Case(
+            maker.at(
+                seat,
+                "backend-impostor",
+                "the backend shows another certificate",
+                expect.refused("web-backend-untrusted", sip=False),
+                "http.request",
+                arguments,
+                control=again.id,
+                impact="disrupts",
+            ),
+            disruption.during,
+        )

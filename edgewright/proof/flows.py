@@ -1,0 +1,122 @@
+"""Cells of flows: every active one of the plan works, every inactive one is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from edgewright.plan.types import Address, Flow, HostPlan, Kind
+from edgewright.proof import closed
+from edgewright.proof.case import Case, Listening, Maker, identifier
+from edgewright.proof.scope import Scope
+from edgewright.proof.types import Expected
+
+AREA = "flow"
+DNS_QUERY = "123401000001000000000000" + "00" + "0002" + "0001"
+"""A query for the root's name servers (RFC 1035 section 4.1): any server answers it somehow."""
+
+MANAGEMENT = "management"
+"""Label of the flows that this run itself comes by."""
+
+CONTROLS: dict[tuple[str, int], str] = {}
+
+
+def family(address: Address) -> str:
+    """`ipv4` or `ipv6`."""
+    return f"ipv{address.version}"
+
+
+def make(scope: Scope) -> Iterator[Case]:
+    """A cell for each flow, source host and family."""
+    cases = [case for flow in scope.plan.flows for case in _flow(scope, flow)]
+    opened = [case.cell for case in cases if case.cell.expected.allowed]
+    for case in cases:
+        if case.cell.expected.allowed:
+            yield case
+            continue
+        # An open path from the same host and family; to the same address where there is one.
+        same = [c for c in opened if (c.vantage, c.family) == (case.cell.vantage, case.cell.family)]
+        target = case.cell.arguments["address"]
+        near = [c for c in same if c.arguments.get("address") == target] or same
+        control = near[0].id if near else closed.open_port(scope, case.cell.vantage, case.cell.family)
+        yield Case(closed.controlled(case.cell, control), case.wave, listening=case.listening)
+
+
+def flow_id(host: str, address: Address, flow: Flow) -> str:
+    """Id of the cell that tries a flow from a host to an address."""
+    return identifier(AREA, host, family(address), f"{flow.id}-{address}")
+
+
+def _flow(scope: Scope, flow: Flow) -> Iterator[Case]:
+    if flow.protocol == "icmp" or flow.source.label.startswith(MANAGEMENT) or flow.service == "ssh":
+        return
+    for source in sources(scope, flow):
+        for target in _targets(scope, flow, source):
+            if any(mine.version == target.version for mine in source.addresses()):
+                yield _cell(scope, flow, source, target)
+
+
+def _cell(scope: Scope, flow: Flow, source: HostPlan, target: Address) -> Case:
+    maker = Maker(AREA, "internal" if not source.surroundings else "anonymous", flow.row)
+    ports = sorted({int(port) for port in flow.ports.split("-")})
+    situation = f"{flow.why} ({flow.protocol} {flow.ports} to {flow.target.label})"
+    arguments = {"address": str(target), "ports": ports, "protocol": flow.protocol, "timeout": 2.5}
+    name = f"{flow.id}-{target}"
+    at = next((h for h in scope.plan.hosts.values() if target in h.addresses()), None)
+    listening = None
+    if not flow.target.addresses and at is not None and at.kind == "vantage":
+        listening = Listening(at.name, ports[0], flow.protocol)
+    if flow.active:
+        if flow.protocol == "udp":
+            arguments["payload"] = DNS_QUERY
+        expected = Expected(True, shown={"open": ports})
+        return Case(
+            maker(name, source.name, family(target), situation, expected, "port.scan", arguments),
+            listening=listening,
+        )
+    witnesses = closed.witnesses(scope, source, at, flow.path)
+    cell = maker(
+        name,
+        source.name,
+        family(target),
+        f"inactive: {situation}",
+        closed.EXPECTED,
+        "port.scan",
+        arguments | {"witnesses": list(witnesses)},
+    )
+    return Case(cell, listening=listening)
+
+
+def sources(scope: Scope, flow: Flow) -> Iterator[HostPlan]:
+    """Hosts from which a flow is tried: those named, else (anybody) the vantages outside."""
+    if flow.source.hosts:
+        yield from (scope.plan.hosts[name] for name in flow.source.hosts)
+    else:
+        for vantage in dict.fromkeys(seat.vantage for seat in scope.at("outside")):
+            yield scope.plan.hosts[vantage]
+
+
+def _targets(scope: Scope, flow: Flow, source: HostPlan) -> Iterator[Address]:
+    """Addresses of the target; for "any", those of an outside vantage (names: the outside resolver)."""
+    if flow.target.addresses:
+        yield from (a for a in flow.target.addresses if a not in source.addresses())
+        return
+    if flow.target.hosts:
+        for name in flow.target.hosts:
+            if name != source.name:
+                yield from (
+                    a
+                    for a in (
+                        scope.plan.hosts[name].interfaces[-1].ipv4,
+                        scope.plan.hosts[name].interfaces[-1].ipv6,
+                    )
+                    if a
+                )
+        return
+    kinds: Kind = "world" if flow.ports == "53" else "vantage"
+    found: dict[int, Address] = {}
+    for host in scope.plan.of_kind(kinds):
+        if host.existing is None and "outside" in scope.plan.networks[host.interfaces[0].network].zones:
+            for address in host.addresses():
+                found.setdefault(address.version, ip_address(address))
+    yield from found.values()

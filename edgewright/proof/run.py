@@ -1,0 +1,278 @@
+"""Running cells: places are opened once, waves run one after the other, hosts bear witness, verdicts are judged."""
+
+from __future__ import annotations
+
+import asyncio
+import fnmatch
+import secrets
+import time
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from edgewright.proof import autodiscover, closed, served, verdict
+from edgewright.proof.case import RIGHT, WRONG, Case, Listening
+from edgewright.proof.disruption import Disruption, Hands
+from edgewright.proof.places import Answer, Place, PlaceError, fault
+from edgewright.proof.results import Results
+from edgewright.proof.types import Impact, Observed, Result, Verdict
+from edgewright.proof.witness import Refusal, Witness, reason
+
+READ: frozenset[Impact] = frozenset({"read"})
+WAVES = ("sign-in", "before", "main")
+Listener = Callable[[str, int, int], None]
+"""Called with the cell that is done, how many are done, and of how many."""
+
+
+class ProofError(Exception):
+    """A run that cannot begin; the message says what to do."""
+
+
+@dataclass
+class Engine:
+    """One run of some cases against a deployment's hosts."""
+
+    cases: Sequence[Case]
+    witness: Witness
+    passwords: dict[str, str]
+    open_place: Callable[[str], Place]
+    hands: Hands
+    disruptions: Sequence[Disruption] = ()
+    listener: Listener | None = None
+    answers: dict[str, Answer] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    timings: dict[str, float] = field(default_factory=dict)
+    _places: dict[str, Place] = field(default_factory=dict)
+    _lost: dict[str, str] = field(default_factory=dict)
+    _listeners: dict[tuple[str, int, str], asyncio.Task[Answer]] = field(default_factory=dict)
+
+    async def run(self) -> tuple[Result, ...]:
+        """Run every case and judge it; places are closed and disruptions undone whatever happens."""
+        try:
+            await self._timed("places and witnesses", self._begin())
+            for wave in WAVES:
+                await self._timed(wave, self._wave(wave))
+            for disruption in self.disruptions:
+                await self._timed(disruption.name, self._disrupt(disruption))
+            await self._timed("deliveries", self._deliveries())
+        finally:
+            await self._timed("closing", asyncio.gather(*(p.stop() for p in self._places.values())))
+        await self._timed("journals and counters", self.witness.end())
+        return self._judge()
+
+    async def _timed(self, name: str, work: Any) -> None:
+        start = time.monotonic()
+        await work
+        self.timings[name] = round(time.monotonic() - start, 2)
+
+    async def _begin(self) -> None:
+        hosts = {case.cell.vantage for case in self.cases}
+        hosts |= {case.receiver.vantage for case in self.cases if case.receiver}
+        await asyncio.gather(self.witness.begin(), *(self._open(host) for host in sorted(hosts)))
+
+    async def _open(self, host: str) -> None:
+        place = self.open_place(host)
+        try:
+            await place.start()
+        except PlaceError as error:
+            self._lost[host] = str(error)
+        else:
+            self._places[host] = place
+
+    async def _wave(self, wave: str) -> None:
+        await asyncio.gather(*(self._case(case) for case in self.cases if case.wave == wave))
+
+    async def _disrupt(self, disruption: Disruption) -> None:
+        try:
+            await self.hands.begin(disruption)
+            await self._wave(disruption.during)
+        finally:
+            # Whatever happened, Ctrl-C included: what was broken is put right before anything else.
+            await asyncio.shield(self.hands.end(disruption))
+        await self._wave(disruption.after)
+
+    async def _case(self, case: Case) -> None:
+        end = time.monotonic() + case.within
+        found = await self._attempt(case)
+        while case.within and not found.observed.allowed and time.monotonic() < end:
+            await asyncio.sleep(1)
+            found = await self._attempt(case)
+        self.answers[case.cell.id] = _read(found)
+        if self.listener:
+            self.listener(case.cell.id, len(self.answers), len(self.cases))
+
+    async def _attempt(self, case: Case) -> Answer:
+        cell = case.cell
+        arguments = self._prepared(case)
+        if case.receiver is not None:
+            wait = {"session": case.receiver.session, "token": self.tokens[cell.id], "timeout": 8}
+            sent, got = await asyncio.gather(
+                self._ask(cell.vantage, cell.probe, arguments),
+                self._ask(case.receiver.vantage, "sip.wait", wait),
+            )
+            return _delivered(sent, got)
+        if case.listening is not None:
+            return await self._listened(case.listening, self._ask(cell.vantage, cell.probe, arguments))
+        return await self._ask(cell.vantage, cell.probe, arguments)
+
+    async def _listened(self, listening: Listening, work: Coroutine[Any, Any, Answer]) -> Answer:
+        """Run `work` while a vantage listens; several cells share one listener."""
+        key = (listening.vantage, listening.port, listening.protocol)
+        if key not in self._listeners:
+            seconds = {"port": listening.port, "protocol": listening.protocol, "seconds": 6}
+            self._listeners[key] = asyncio.create_task(self._ask(listening.vantage, "port.listen", seconds))
+        await asyncio.sleep(1)
+        return await work
+
+    async def _ask(self, host: str, verb: str, arguments: dict[str, Any]) -> Answer:
+        place = self._places.get(host)
+        if place is None:
+            return fault(self._lost.get(host, f"no place {host}"))
+        return await place.ask(verb, arguments)
+
+    def _prepared(self, case: Case) -> dict[str, Any]:
+        """The arguments with the password put in and, for messages, a text that only this run sends."""
+        arguments = dict(case.cell.arguments)
+        if arguments.get("password") == RIGHT:
+            arguments["password"] = self.passwords[arguments["user"]]
+        elif arguments.get("password") == WRONG:
+            arguments["password"] = secrets.token_urlsafe(12)
+        if case.cell.probe == "sip.message":
+            token = self.tokens.setdefault(case.cell.id, secrets.token_hex(8))
+            arguments["text"] = f"{case.cell.id} {token}"
+        return arguments
+
+    async def _deliveries(self) -> None:
+        """What was refused must not have arrived anywhere, whatever the sender was told."""
+        held = {(r.vantage, r.session) for r in (case.receiver for case in self.cases) if r}
+        boxes = await asyncio.gather(
+            *(self._ask(vantage, "sip.received", {"session": session}) for vantage, session in sorted(held))
+        )
+        arrived = "\n".join(text for box in boxes for text in box.data.get("texts", ()))
+        for case in self.cases:
+            found = self.answers.get(case.cell.id)
+            token = self.tokens.get(case.cell.id)
+            if found is None or token is None or case.receiver or token not in arrived:
+                continue
+            shown = (found.observed.shown or {}) | {"delivered": True}
+            self.answers[case.cell.id] = replace(
+                found, observed=replace(found.observed, stage="done", allowed=True, shown=shown)
+            )
+
+    def _judge(self) -> tuple[Result, ...]:
+        refusals = self.witness.refusals()
+        counted = self.witness.counted()
+        judge = _Judge({case.cell.id: case for case in self.cases}, self.answers, refusals, counted)
+        return tuple(judge.result(case) for case in self.cases)
+
+
+@dataclass
+class _Judge:
+    cases: dict[str, Case]
+    answers: dict[str, Answer]
+    refusals: dict[str, list[Refusal]]
+    counted: dict[str, dict[str, int]]
+    _found: dict[str, Result] = field(default_factory=dict)
+
+    def result(self, case: Case) -> Result:
+        """The result of a case, its control judged first."""
+        cell = case.cell
+        if cell.id in self._found:
+            return self._found[cell.id]
+        found = self.answers.get(cell.id) or fault("the cell did not run")
+        observed = found.observed
+        if case.same_as:
+            cell = replace(cell, expected=replace(cell.expected, shown=self._like(case.same_as)))
+        if cell.expected.reason == verdict.CLOSED:
+            observed = closed.witnessed(cell, observed, self.counted)
+        else:
+            observed = replace(observed, reason=reason(self.refusals, observed.correlation))
+        given, why = verdict.judge(cell, observed, self._control(cell.control))
+        if case.same_as and cell.expected.shown is None:
+            given, why = "inconclusive", f"the answer it must equal, {case.same_as}, is not there"
+        self._found[cell.id] = Result(cell, observed, given, why, found.seconds)
+        return self._found[cell.id]
+
+    def _like(self, identity: str) -> dict[str, Any] | None:
+        shown = self.answers[identity].observed.shown if identity in self.answers else None
+        if not shown or "headers" not in shown:
+            return None
+        return {key: shown.get(key) for key in verdict.COMPARED}
+
+    def _control(self, identity: str | None) -> Verdict | None:
+        if identity is None or identity not in self.cases:
+            return None
+        return self.result(self.cases[identity]).verdict
+
+
+def _delivered(sent: Answer, got: Answer) -> Answer:
+    """One observation of a message that was sent and should have arrived."""
+    shown = (sent.observed.shown or {}) | {"delivered": got.observed.allowed}
+    if sender := (got.observed.shown or {}).get("from"):
+        shown["from"] = str(sender).partition("sip:")[2].partition(">")[0].partition(";")[0]
+    arrived: Sequence[str] = got.observed.transcript
+    transcript = (*sent.observed.transcript, *(f"at the receiver: {line}" for line in arrived))
+    allowed = sent.observed.allowed and got.observed.allowed
+    stage = sent.observed.stage if allowed or not sent.observed.allowed else "protocol"
+    observed = Observed(stage, allowed, None, shown, sent.observed.correlation, transcript)
+    return Answer(observed, sent.data, sent.seconds)
+
+
+def _read(found: Answer) -> Answer:
+    """The answer with what a verb leaves to the engine's judgement put into `shown`."""
+    if "chain" in found.data:
+        more = served.describe(found.data["chain"])
+    elif "body" in found.data:
+        more = autodiscover.describe(found.data["body"])
+    else:
+        return found
+    shown = (found.observed.shown or {}) | more
+    return replace(found, observed=replace(found.observed, shown=shown))
+
+
+def chosen(cases: Iterable[Case], impacts: frozenset[Impact], only: Sequence[str] = ()) -> list[Case]:
+    """The cases of these impacts whose id fits one of the patterns, and all that they lean on.
+
+    A pattern is a shell pattern or a part of the id; no pattern means every case.
+
+    Raises:
+        ProofError: a pattern fits no cell.
+    """
+    known = {case.cell.id: case for case in cases}
+    wanted: list[str] = []
+    for pattern in only:
+        fitting = [i for i in known if pattern in i or fnmatch.fnmatch(i, pattern)]
+        if not fitting:
+            raise ProofError(f"no cell fits {pattern!r}; `edgewright verify --list` shows them")
+        wanted += fitting
+    queue = wanted if only else list(known)
+    queue = [i for i in queue if known[i].cell.impact in impacts]
+    taken: set[str] = set()
+    while queue:
+        identity = queue.pop()
+        if identity in taken or identity not in known:
+            continue
+        taken.add(identity)
+        queue += known[identity].leans_on
+    return [case for identity, case in known.items() if identity in taken]
+
+
+async def prove(
+    engine: Engine, *, deployment: str, digest: str, versions: dict[str, str] | None = None
+) -> Results:
+    """Run an engine and put the results together."""
+    started, clock = datetime.now(UTC), time.monotonic()
+    results = await engine.run()
+    problems = [*(f"{host}: {why}" for host, why in engine._lost.items()), *engine.witness.problems()]
+    return Results(
+        deployment,
+        digest,
+        started,
+        time.monotonic() - clock,
+        results,
+        versions or {},
+        engine.timings,
+        tuple(problems),
+        engine.witness.counted(),
+    )

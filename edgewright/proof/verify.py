@@ -1,0 +1,102 @@
+"""`edgewright verify`: make the cells, run them, judge them, write the evidence, show it."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+import subprocess
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from edgewright import machines, plan
+from edgewright.model import credentials
+from edgewright.model.deployment import Deployment
+from edgewright.plan.types import Plan
+from edgewright.proof import cells, disruption, evidence
+from edgewright.proof.case import Case
+from edgewright.proof.places import Place
+from edgewright.proof.results import Results
+from edgewright.proof.run import READ, Engine, ProofError, chosen, prove
+from edgewright.proof.scope import Scope
+from edgewright.proof.show import Show
+from edgewright.proof.types import Impact
+from edgewright.proof.witness import Witness
+
+DISRUPT: frozenset[Impact] = frozenset({"read", "changes", "disrupts"})
+"""The impacts of `--disrupt`."""
+
+
+def cases(deployment: Deployment, planned: Plan | None = None) -> tuple[Case, ...]:
+    """Every case of a deployment, whether or not it would be run."""
+    return cells.make(Scope(deployment, planned or plan.make(deployment)))
+
+
+def verify(
+    deployment: Deployment,
+    impacts: frozenset[Impact] = READ,
+    only: Sequence[str] = (),
+    *,
+    folder: Path | None = None,
+    show: Show | None = None,
+) -> Results:
+    """Prove a deployment from outside and write the evidence.
+
+    `folder` is where machines.json lies (default `.edgewright/<deployment>`); the evidence goes to
+    `.edgewright/evidence/<time>` beside it. Nothing is proven unless `Results.proven` is true.
+
+    Raises:
+        ProofError: a pattern of `only` fits nothing, accounts are missing, or nothing can be tried.
+        MachinesError: the hosts have not been provisioned.
+        CredentialsError: the passwords of the test accounts cannot be read.
+    """
+    folder = folder or credentials.state_folder(deployment)
+    found = machines.load(folder)
+    planned = plan.make(deployment)
+    scope = Scope(deployment, planned)
+    selected = chosen(cells.make(scope), impacts, only)
+    if not selected:
+        raise ProofError("there is nothing to try: the surroundings name no vantage (surroundings.yml)")
+    passwords = credentials.accounts(deployment)
+    missing = sorted(
+        {c.cell.arguments["user"] for c in selected if c.cell.arguments.get("password") == "right"}
+        - set(passwords)
+    )
+    if missing:
+        raise ProofError(
+            f"no password for {', '.join(missing)}: they belong into accounts.yml (docs/proof.md)"
+        )
+    show = show or Show()
+    config = found.ssh_config
+    engine = Engine(
+        cases=selected,
+        witness=Witness(config, tuple(h.name for h in scope.ours if h.name in found.hosts)),
+        passwords=passwords,
+        open_place=lambda host: Place.over_ssh(config, host),
+        hands=disruption.Hands(config),
+        disruptions=disruption.all_of(scope) if impacts - READ else (),
+        listener=show.done,
+    )
+    with show.running(deployment.name, len(selected)):
+        results = asyncio.run(
+            prove(engine, deployment=deployment.name, digest=deployment.digest, versions=versions())
+        )
+    where = evidence.write(results, planned, folder.parent / "evidence")
+    show.table(results, where)
+    return results
+
+
+def versions() -> dict[str, str]:
+    """What ran: this program, its source, Python."""
+    said = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=Path(__file__).parent,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return {
+        "edgewright": version("edgewright"),
+        "source": said.stdout.strip() or "unknown",
+        "python": platform.python_version(),
+    }
