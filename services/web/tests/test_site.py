@@ -134,22 +134,22 @@ def test_carol_is_refused_outside_and_served_inside(
 
 
 def test_the_organisations_switch(settings: Settings, external: TestClient, internal: TestClient) -> None:
-    assert ask(external, "/", "alice").status_code == 200
+    assert ask(external, "/user", "alice").status_code == 200
     write_tables(settings.tables, USERS, outside_users=False)
-    refused = ask(external, "/", "alice")
+    refused = ask(external, "/user", "alice")
     assert refused.status_code == 403
     assert refused.json()["type"] == "urn:edgewright:reason:outside-users-off"
     assert "ms-diagnostics-public" not in refused.headers
-    assert ask(internal, "/", "alice").status_code == 200
+    assert ask(internal, "/user", "alice").status_code == 200
 
 
 def test_new_tables_count_at_once(settings: Settings, external: TestClient) -> None:
-    assert ask(external, "/", "newcomer").status_code == 401
+    assert ask(external, "/user", "newcomer").status_code == 401
     address = "newcomer@contoso.example"
     write_tables(settings.tables, {**USERS, address: user_row(address)})
-    assert ask(external, "/", "newcomer").status_code == 200
+    assert ask(external, "/user", "newcomer").status_code == 200
     write_tables(settings.tables, USERS)
-    assert ask(external, "/", "newcomer").status_code == 401
+    assert ask(external, "/user", "newcomer").status_code == 401
 
 
 def test_without_tables_nobody_is_let_in_nor_blamed(
@@ -162,8 +162,18 @@ def test_without_tables_nobody_is_let_in_nor_blamed(
     assert capsys.readouterr().out == ""
 
 
+def test_start_is_autodiscover_at_its_own_name(external: TestClient) -> None:
+    answer = external.get(
+        "/?sipuri=alice%40contoso.example", headers={"Host": "lyncdiscover.contoso.example"}
+    )
+    assert answer.json()["AccessLocation"] == "External"
+    for other in ("dirweb.contoso.example", "lyncdiscoverinternal.contoso.example"):
+        answer = external.get("/", headers={"Host": other}, follow_redirects=False)
+        assert (answer.status_code, answer.headers["location"]) == (307, "/user")
+
+
 def test_user_page(external: TestClient) -> None:
-    answer = ask(external, "/", "alice")
+    answer = ask(external, "/user", "alice")
     assert answer.status_code == 200
     assert "Alice &lt;Adams&gt;" in answer.text
     for text in ("alice@contoso.example", "fe.inside.contoso.example", "sip.contoso.example:443"):
@@ -172,7 +182,7 @@ def test_user_page(external: TestClient) -> None:
 
 
 def test_user_page_inside_says_what_carol_may_not(internal: TestClient) -> None:
-    text = ask(internal, "/", "carol").text
+    text = ask(internal, "/user", "carol").text
     assert "not available to you" in text
     assert "sip.contoso.example:443" not in text
 
@@ -191,7 +201,7 @@ def test_health_is_inside_only(
         ("GET", "/ucwa/v1/applications", 404, "web-path-unpublished"),
         ("GET", f"{ROOT}/", 404, "web-path-unpublished"),
         ("POST", ROOT, 405, "method-not-allowed"),
-        ("DELETE", "/", 405, "method-not-allowed"),
+        ("DELETE", "/user", 405, "method-not-allowed"),
     ],
 )
 def test_errors_are_problem_details(

@@ -12,7 +12,7 @@ from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -53,6 +53,8 @@ class Web:
     def __init__(self, settings: Settings, site: Site) -> None:
         self.settings, self.site = settings, site
         self.party = "remote" if site == "external" else "internal"
+        prefix = "lyncdiscover" if site == "external" else "lyncdiscoverinternal"
+        self.discovery = {f"{prefix}.{domain}" for domain in settings.domains}
         self.tables = Tables(settings.tables)
         self.digest = Digest(settings.realm, settings.domains, Nonces(settings.nonce_secret, site))
         templates = Environment(
@@ -67,7 +69,8 @@ class Web:
         """The ASGI application."""
         base = autodiscover.PATH.lower()
         routes = [
-            Route("/", self.user_page),
+            Route("/", self.start),
+            Route("/user", self.user_page),
             Route(base, self.root),
             Route(f"{base}/domain", self.domain),
             Route(f"{base}/user", self.user),
@@ -135,6 +138,12 @@ class Web:
         if xml:
             return Response(document.as_xml(), media_type=autodiscover.XML, headers=headers)
         return JSONResponse(document.as_json(), media_type=autodiscover.JSON, headers=headers)
+
+    async def start(self, request: Request) -> Response:
+        """`/`: clients ask Autodiscover's own names for it; people want their page."""
+        if request.url.hostname in self.discovery:
+            return await self.root(request)
+        return RedirectResponse("/user", headers={"Cache-Control": "no-store"})
 
     async def root(self, request: Request) -> Response:
         """Autodiscover's start, for anybody."""
