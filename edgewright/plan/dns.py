@@ -6,9 +6,16 @@ import hashlib
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
-from edgewright.model.topology import DirectorPool, EdgeService, FrontEndPool
+from edgewright.model.topology import (
+    Addresses,
+    DirectorPool,
+    EdgePool,
+    EdgeService,
+    FrontEndPool,
+    Host,
+)
 from edgewright.plan import publications
-from edgewright.plan.edges import federation_edge, primary_edge, xmpp_edge
+from edgewright.plan.edges import edge_pools, federation_edge, primary_edge, xmpp_edge
 from edgewright.plan.types import Record, ZonePlan
 
 if TYPE_CHECKING:
@@ -16,9 +23,10 @@ if TYPE_CHECKING:
     from typing import Literal
 
     from edgewright.plan.roles import Base
-    from edgewright.plan.types import Address, HostPlan, PoolPlan
+    from edgewright.plan.types import Address, HostPlan, PoolPlan, Publication
 
     View = Literal["outside", "inside"]
+    Part = EdgeService | Literal["sip", "web"]
 
 OUR_ROW = "L02"
 """Row of records that only the name servers themselves need."""
@@ -94,15 +102,15 @@ def _outside(base: Base) -> _Zones:
         zones.addresses(row, name, addresses)
 
     primary = primary_edge(base)
-    for pool in base.pools.values():
+    for pool in edge_pools(base):
         for host in base.pool_hosts(pool.name):
             for service in host.services:
-                publish(SERVICE_ROWS[service.service], service.fqdn, service.public)
+                found = balanced(pool, service.service) or service.public
+                publish(SERVICE_ROWS[service.service], service.fqdn, found)
     for domain in topology.sip_domains:
         _outside_sip(base, zones, primary, domain)
     for publication in base.publications:
-        for name in publication.proxies:
-            publish(PUBLICATION_ROWS[publication.row], publication.host, outside_addresses(base.hosts[name]))
+        publish(PUBLICATION_ROWS[publication.row], publication.host, _proxy_addresses(base, publication))
     for host in strangers:
         zones.addresses("L08", host.fqdn, host.addresses())
     return zones
@@ -130,20 +138,45 @@ def _outside_sip(base: Base, zones: _Zones, primary: PoolPlan | None, domain: st
         zones.addresses("DX07", f"xmpp.{domain}", access_addresses(base, xmpp))
 
 
+def balanced(pool: PoolPlan, part: Part) -> tuple[Address, ...]:
+    """The balancer's addresses for a part of a pool (V10, G01); empty: DNS names the hosts."""
+    if isinstance(pool.pool, EdgePool):
+        return _both(pool.pool.virtual.get("internal" if part == "sip" or part == "web" else part))
+    if part == "sip" and pool.pool.sip_balancing != "balancer":
+        return ()
+    return _both(getattr(pool.pool, "balancer", None))
+
+
+def _both(addresses: Addresses | None) -> tuple[Address, ...]:
+    return tuple(a for a in (addresses.ipv4, addresses.ipv6) if a is not None) if addresses else ()
+
+
+def _proxy_addresses(base: Base, publication: Publication) -> tuple[Address, ...]:
+    """Where a published name leads: the balancer of each proxy pool, else its hosts."""
+    addresses: list[Address] = []
+    for pool in base.pools.values():
+        hosts = [host for host in pool.pool.hosts if host.name in publication.proxies]
+        if hosts:
+            addresses += balanced(pool, "web") or [a for host in hosts for a in _proxy(base, host)]
+    return tuple(addresses)
+
+
+def _proxy(base: Base, host: Host) -> tuple[Address, ...]:
+    """A proxy as the Internet sees it: its public addresses where there is NAT, else its own."""
+    interface = base.hosts[host.name].interfaces[0]
+    public = host.public.get("web") or Addresses()
+    return _both(Addresses(ipv4=public.ipv4 or interface.ipv4, ipv6=public.ipv6 or interface.ipv6))
+
+
 def access_addresses(base: Base, pool: PoolPlan) -> tuple[Address, ...]:
-    """What the Internet calls an Edge pool's Access Edge: every host, both families."""
-    return tuple(
+    """What the Internet calls an Edge pool's Access Edge: its balancer, else every host, both families."""
+    return balanced(pool, "access") or tuple(
         address
         for host in base.pool_hosts(pool.name)
         for service in host.services
         if service.service == "access"
         for address in service.public
     )
-
-
-def outside_addresses(host: HostPlan) -> tuple[Address, ...]:
-    """The addresses of a host's outer interface."""
-    return host.addresses(host.interfaces[0].network)
 
 
 def inside_addresses(host: HostPlan) -> tuple[Address, ...]:
@@ -163,16 +196,14 @@ def _inside(base: Base) -> _Zones:
         if not host.surroundings:
             zones.addresses(rows.get(host.kind, "DI02"), host.fqdn, inside_addresses(host))
     for pool in base.pools.values():
-        for host in base.pool_hosts(pool.name):
-            if host.pool:
-                zones.addresses(rows.get(pool.kind, "DI02"), pool.name, inside_addresses(host))
-            if isinstance(pool.pool, DirectorPool | FrontEndPool) and pool.pool.internal_web:
-                zones.addresses("DI08", pool.pool.internal_web, inside_addresses(host))
+        if pool.kind not in {"firewall_outer", "firewall_inner", "dns"}:
+            zones.addresses(rows.get(pool.kind, "DI02"), pool.name, _members(base, pool, "sip"))
+        if isinstance(pool.pool, DirectorPool | FrontEndPool) and pool.pool.internal_web:
+            zones.addresses("DI08", pool.pool.internal_web, _members(base, pool, "web"))
     _inside_sip(base, zones)
     for publication in base.publications:
         if publication.row in {"W1", "W2"} and not zones.has(publication.host):
-            for name in publication.proxies:
-                zones.addresses("DI08", publication.host, outside_addresses(base.hosts[name]))
+            zones.addresses("DI08", publication.host, _proxy_addresses(base, publication))
     return zones
 
 
@@ -185,17 +216,20 @@ def _inside_sip(base: Base, zones: _Zones) -> None:
         if registrar:
             zones.add("DI03", f"_sipinternaltls._tcp.{domain}", "SRV", f"0 0 {SIP_TLS} sip.{domain}.")
             for name in (f"sipinternal.{domain}", f"sip.{domain}"):
-                zones.addresses("DI05", name, _members(base, registrar))
+                zones.addresses("DI05", name, _members(base, registrar, "sip"))
         if web:
-            zones.addresses("DI06", f"lyncdiscoverinternal.{domain}", _members(base, web))
+            zones.addresses("DI06", f"lyncdiscoverinternal.{domain}", _members(base, web, "web"))
     if web:
         for url in (*(url for _, url in publications.simple_urls(base)), topology.simple_urls.admin):
             if url and url.host and not zones.has(url.host):
-                zones.addresses("DI07", url.host, _members(base, web))
+                zones.addresses("DI07", url.host, _members(base, web, "web"))
 
 
-def _members(base: Base, pool: PoolPlan) -> tuple[Address, ...]:
-    return tuple(address for host in base.pool_hosts(pool.name) for address in inside_addresses(host))
+def _members(base: Base, pool: PoolPlan, part: Part) -> tuple[Address, ...]:
+    """What a pool's name means inside: its balancer, else every host."""
+    return balanced(pool, part) or tuple(
+        address for host in base.pool_hosts(pool.name) for address in inside_addresses(host)
+    )
 
 
 def make(base: Base) -> tuple[ZonePlan, ...]:

@@ -40,7 +40,8 @@ class _Facts:
 
     @cached_property
     def inside_networks(self) -> tuple[Subnet, ...]:
-        return self.subnets(self.zone("inside"))
+        ranges = [r for s in sorted(self.topology.sites) for r in self.topology.sites[s].inside_ranges]
+        return tuple(dict.fromkeys((*self.subnets(self.zone("inside")), *ranges)))
 
     @cached_property
     def inside_clients(self) -> tuple[str, ...]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from ipaddress import IPv4Address, IPv6Address
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from edgewright.model.topology import Addresses, EdgePool, EdgeService, Pool
@@ -22,12 +22,12 @@ from edgewright.plan.types import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from edgewright.model import Deployment
     from edgewright.model.surroundings import Vantage, World
     from edgewright.model.topology import EdgeListener, Existing, Host, Topology, Zone
-    from edgewright.plan.types import Kind
+    from edgewright.plan.types import Address, Kind
 
 SINGLE_ADDRESS_PORTS: dict[EdgeService, int] = {"access": 5061, "web_conferencing": 444, "av": 443}
 """Ports of the external services where all share one address (N08) and the file gives none."""
@@ -245,53 +245,79 @@ class _Router:
             dict.fromkeys(self.topology.sites[name].network(zone) for name in sorted(self.topology.sites))
         )
 
-    def _via(
-        self, host: HostPlan, router: HostPlan | None, network: str, targets: tuple[str, ...]
-    ) -> Iterator[Route]:
-        """Routes to whole networks through a router's address on `network`; on-link ones are left out."""
-        mine = next((i for i in host.interfaces if i.network == network), None)
+    def _hops(self, network: str, router: HostPlan | None) -> tuple[Address, ...]:
+        """The way out of a network: its given gateway, else the router's addresses on it."""
+        given = self.topology.networks[network].gateway
         theirs = next((i for i in router.interfaces if i.network == network), None) if router else None
-        if mine is None or theirs is None:
-            return
-        attached = {interface.network for interface in host.interfaces}
-        for target in dict.fromkeys(targets):
-            plan = self.networks.get(target)
-            if plan is None or target in attached:
-                continue
-            legs: tuple[tuple[Subnet | None, IPv4Address | IPv6Address | None, object], ...] = (
-                (plan.ipv4, theirs.ipv4, mine.ipv4),
-                (plan.ipv6, theirs.ipv6, mine.ipv6),
-            )
-            for subnet, via, own in legs:
-                if subnet is not None and via is not None and own is not None:
-                    yield Route(subnet, via, mine.name)
+        found = (given.ipv4 or (theirs and theirs.ipv4), given.ipv6 or (theirs and theirs.ipv6))
+        return tuple(a for a in found if a)
 
-    def _default(self, host: HostPlan, router: HostPlan | None) -> Iterator[Route]:
-        mine = host.interfaces[0]
-        theirs = next((i for i in router.interfaces if i.network == mine.network), None) if router else None
-        if theirs:
-            for via, own in ((theirs.ipv4, mine.ipv4), (theirs.ipv6, mine.ipv6)):
-                if via is not None and own is not None:
-                    yield Route(None, via, mine.name)
+    def _via(
+        self, host: HostPlan, router: HostPlan | None, mine: Interface, targets: Iterable[Subnet | None]
+    ) -> Iterator[Route]:
+        """Routes (None: the default one) by the way out of an interface's network, none to attached ones."""
+        attached = [self.networks[interface.network] for interface in host.interfaces]
+        skipped = {subnet for plan in attached for subnet in (plan.ipv4, plan.ipv6)} - {None}
+        families = {a.version for a in (mine.ipv4, mine.ipv6) if a is not None}
+        for target in targets:
+            for via in self._hops(mine.network, router):
+                fits = target is None or target.version == via.version
+                if fits and target not in skipped and via.version in families:
+                    yield Route(target, via, mine.name)
+
+    def _subnets(self, networks: Iterable[str]) -> tuple[Subnet, ...]:
+        """The subnets of networks by name."""
+        plans = [self.networks[name] for name in dict.fromkeys(networks) if name in self.networks]
+        return tuple(n for plan in plans for n in (plan.ipv4, plan.ipv6) if n is not None)
+
+    @cached_property
+    def _within(self) -> tuple[Subnet, ...]:
+        """All that Edge hosts and proxies reach inward: inside networks and ranges, management (N03)."""
+        ranges = (r for name in sorted(self.topology.sites) for r in self.topology.sites[name].inside_ranges)
+        given = self.topology.management.networks if self._managed else ()
+        return tuple(dict.fromkeys((*self._subnets(self.inside), *ranges, *given)))
+
+    @property
+    def _managed(self) -> bool:
+        """Whether the management networks are known to lie inside."""
+        return any("management" in site.networks for site in self.topology.sites.values())
 
     def routes(self, host: HostPlan) -> Iterator[Route]:
         """A host's static routes (N02, N03, N04, N09)."""
-        network = host.interfaces[0].network
-        if host.kind in {"edge", "reverse_proxy"} and host.site:
-            yield from self._default(host, self.outer.get(host.site))
-            yield from self._via(host, self.inner.get(host.site), host.interfaces[-1].network, self.inside)
-        elif host.kind in {"director", "front_end", "database", "dns"} and host.site:
-            site = self.topology.sites[host.site]
-            yield from self._via(host, self.inner.get(host.site), network, (site.network("perimeter_in"),))
-        elif host.surroundings:
+        first, last = host.interfaces[0], host.interfaces[-1]
+        if host.surroundings:
             for name in sorted(self.topology.sites):
-                site = self.topology.sites[name]
-                if network == site.network("inside"):
-                    yield from self._via(host, self.inner.get(name), network, (site.network("perimeter_in"),))
-                elif network == site.network("outside"):
-                    # All of it, so that what must be refused reaches the firewall that refuses it.
-                    behind = tuple(site.network(zone) for zone in ("perimeter_out", "perimeter_in", "inside"))
-                    yield from self._via(host, self.outer.get(name), network, behind)
+                yield from self._surrounding(host, name)
+        elif host.site is None:
+            return
+        elif host.kind in {"edge", "reverse_proxy"}:
+            yield from self._via(host, self.outer.get(host.site), first, (None,))
+            yield from self._via(host, self.inner.get(host.site), last, self._within)
+        elif host.kind == "firewall_outer":
+            yield from self._via(host, None, first, (None,))
+        elif host.kind == "firewall_inner":
+            yield from self._via(host, None, last, self._within)
+        else:
+            yield from self._inside(host, host.site)
+
+    def _inside(self, host: HostPlan, site: str) -> Iterator[Route]:
+        """A host inside: everything through a given gateway, else only the perimeter's inner side."""
+        first = host.interfaces[0]
+        given = self.topology.networks[first.network].gateway
+        if given.ipv4 or given.ipv6:
+            yield from self._via(host, None, first, (None,))
+        perimeter = self._subnets((self.topology.sites[site].network("perimeter_in"),))
+        yield from self._via(host, self.inner.get(site), first, perimeter)
+
+    def _surrounding(self, host: HostPlan, name: str) -> Iterator[Route]:
+        site = self.topology.sites[name]
+        first = host.interfaces[0]
+        if first.network == site.network("inside"):
+            yield from self._inside(host, name)
+        elif first.network == site.network("outside"):
+            # All of it, so that what must be refused reaches the firewall that refuses it.
+            behind = (site.network("perimeter_out"), site.network("perimeter_in"), site.network("inside"))
+            yield from self._via(host, self.outer.get(name), first, self._subnets(behind))
 
 
 def _routed(

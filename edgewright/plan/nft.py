@@ -204,19 +204,14 @@ def _passing(plan: Planned, host: HostPlan, perimeter: Interface) -> Iterator[Fl
 
 
 def _behind(plan: Planned, host: HostPlan) -> Iterator[tuple[str, str]]:
-    """What may be asked for at a router's outer side: its own networks; at an inner one all inside ones."""
-    names = [interface.network for interface in host.interfaces]
-    if host.kind == "firewall_inner":
-        names += [
-            n for n, p in plan.networks.items() if n not in names and {"inside", "management"} & {*p.zones}
-        ]
-    for family, subnets, more in (
-        ("ip", [plan.networks[name].ipv4 for name in names], []),
-        ("ip6", [plan.networks[name].ipv6 for name in names], ["fe80::/10"]),
-    ):
-        texts = [str(subnet) for subnet in subnets if subnet is not None]
+    """What may be asked for at a router's outer side: its own networks and those that it routes inward."""
+    own = [plan.networks[interface.network] for interface in host.interfaces]
+    routed = [r.to for r in host.routes if r.interface == host.interfaces[1].name]
+    for family, version, more in (("ip", 4, []), ("ip6", 6, ["fe80::/10"])):
+        subnets = [*(n for p in own for n in (p.ipv4, p.ipv6)), *routed]
+        texts = [str(n) for n in subnets if n is not None and n.version == version]
         if texts:
-            yield family, ", ".join([*texts, *more])
+            yield family, ", ".join([*dict.fromkeys(texts), *more])
 
 
 def _on(plan: Planned, end: End, interface: Interface) -> tuple[Address, ...]:

@@ -71,13 +71,13 @@ def simple_urls(base: Base) -> Iterator[tuple[str, HttpUrl]]:
         yield "W4", urls.dialin
 
 
-def _proxies(base: Base, pool: PoolPlan) -> tuple[str, ...]:
-    """The proxies that publish a pool: those that name it, and those of its site that name nobody."""
+def _proxies(base: Base, pool: PoolPlan, host: str) -> tuple[str, ...]:
+    """The proxies that publish a host of a pool: those that name it, and those of its site that name none."""
     found: list[str] = []
     for proxy in base.pools.values():
         if isinstance(proxy.pool, ProxyPool):
             named = proxy.pool.publishes
-            if (external_web(pool) in named) if named else (proxy.site == pool.site):
+            if ({host, external_web(pool)} & {*named}) if named else (proxy.site == pool.site):
                 found += proxy.hosts
     return tuple(found)
 
@@ -87,7 +87,7 @@ def make(base: Base) -> tuple[Publication, ...]:
     rules: dict[str, _Rule] = {}
 
     def publish(row: str, host: str, pool: PoolPlan, *paths: str) -> None:
-        proxies = _proxies(base, pool)
+        proxies = _proxies(base, pool, host)
         if proxies:
             rule = rules.setdefault(host, _Rule(row, pool, proxies))
             rule.paths += [path for path in paths if path not in rule.paths]
