@@ -1,5 +1,6 @@
 """From a plan to running machines: tools, the lab's provider, Pulumi components, and `machines.json`.
 
 For callers: `up.up`, `up.down`, `up.ready` (the environment for a bare pulumi), `status.status`,
-`status.doctor`, `status.ssh`; progress is shown by `progress.Progress`; `shell.ProvisionError` is what the operator must read.
+`status.doctor`, `status.ssh`; progress is shown by `progress.Progress`; the text of a `ProvisionError` is
+for the operator.
 """

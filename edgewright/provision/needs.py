@@ -1,4 +1,4 @@
-"""What the machine must have: Debian packages, root, a podman that works, bridges that do not meddle.
+"""What the machine must have: Debian packages, root, a podman that works, fitting kernel settings.
 
 Everything outside the project's folder that is changed here is put back by `make down`, packages excepted.
 """
@@ -35,7 +35,11 @@ HELPERS = {
 }
 SEARCH = os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 
-BRIDGE = ("net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables")
+BRIDGES = ("net/bridge/bridge-nf-call-iptables", "net/bridge/bridge-nf-call-ip6tables")
+"""Must be 0, or the machine's own firewall swallows what the lab's routers forward."""
+INOTIFY = "fs/inotify/max_user_instances"
+"""A systemd host holds about five; the usual limit of 128 is reached by a second lab."""
+INOTIFY_NEEDED = 1024
 SYSCTL_RECORD = Path("/run/edgewright-sysctl.json")
 """What the values were; in /run, since the values themselves do not survive a reboot either."""
 
@@ -96,41 +100,49 @@ def check_podman(podman: Podman) -> Check:
     return Check("podman", True, done.stdout.strip())
 
 
-def bridge_values() -> dict[str, str]:
-    """Bridge sysctls that are there, with their values."""
+def unfit_sysctls() -> dict[str, tuple[str, str]]:
+    """Kernel settings that keep labs from working: name -> (value now, value needed)."""
     found = {}
-    for name in BRIDGE:
-        file = Path("/proc/sys") / name
-        if file.exists():
-            found[name] = file.read_text(encoding="ascii").strip()
+    for name in BRIDGES:
+        value = _sysctl(name)
+        if value not in (None, "0"):
+            found[name] = (str(value), "0")
+    value = _sysctl(INOTIFY)
+    if value is not None and int(value) < INOTIFY_NEEDED:
+        found[INOTIFY] = (value, str(INOTIFY_NEEDED))
     return found
 
 
-def quiet_bridges() -> list[str]:
-    """Set the bridge sysctls to 0, or the machine's own firewall swallows what the lab's routers forward.
-
-    Returns:
-        What was changed, for people.
-    """
-    changed = {name: value for name, value in bridge_values().items() if value != "0"}
-    if not changed:
+def fit_sysctls() -> list[str]:
+    """Set what does not fit, and write down what it was; what was changed, for people."""
+    unfit = unfit_sysctls()
+    if not unfit:
         return []
-    record = {**changed, **_recorded()}
+    record = {**{name: now for name, (now, _) in unfit.items()}, **_recorded()}
     run(privileged(["tee", str(SYSCTL_RECORD)]), stdin=json.dumps(record))
-    for name in changed:
-        run(privileged(["tee", f"/proc/sys/{name}"]), stdin="0")
-    return [f"{name.replace('/', '.')} {value} -> 0" for name, value in changed.items()]
+    for name, (_, needed) in unfit.items():
+        run(privileged(["tee", f"/proc/sys/{name}"]), stdin=needed)
+    return [f"{_dotted(name)} {now} -> {needed}" for name, (now, needed) in unfit.items()]
 
 
-def restore_bridges(podman: Podman) -> list[str]:
-    """Put the bridge sysctls back, unless a lab of any clone is still there; what was changed, for people."""
+def restore_sysctls(podman: Podman) -> list[str]:
+    """Put them back, unless a lab of any clone is still there; what was changed, for people."""
     record = _recorded()
     if not record or podman("ps", "--all", "--quiet", "--filter", f"label={PROJECT}"):
         return []
     for name, value in record.items():
         run(privileged(["tee", f"/proc/sys/{name}"]), stdin=value)
     run(privileged(["rm", "-f", str(SYSCTL_RECORD)]))
-    return [f"{name.replace('/', '.')} -> {value}" for name, value in record.items()]
+    return [f"{_dotted(name)} -> {value}" for name, value in record.items()]
+
+
+def _sysctl(name: str) -> str | None:
+    file = Path("/proc/sys") / name
+    return file.read_text(encoding="ascii").strip() if file.exists() else None
+
+
+def _dotted(name: str) -> str:
+    return name.replace("/", ".")
 
 
 def _recorded() -> dict[str, str]:
@@ -138,4 +150,4 @@ def _recorded() -> dict[str, str]:
         values = json.loads(SYSCTL_RECORD.read_text(encoding="ascii"))
     except (FileNotFoundError, ValueError):
         return {}
-    return {name: str(value) for name, value in values.items() if name in BRIDGE}
+    return {name: str(value) for name, value in values.items() if name in (*BRIDGES, INOTIFY)}

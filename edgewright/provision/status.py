@@ -88,7 +88,7 @@ def doctor(place: Paths | None = None) -> list[Check]:
         checks.append(Check("base image", True, images.name() if there else "not built yet (`make up` does)"))
         labs = sorted(set(podman("ps", "--all", "--format", f'{{{{index .Labels "{STACK}"}}}}').split()))
         checks.append(Check("labs on this machine", True, ", ".join(labs) or "none"))
-    checks += [_bridges(), _disk(place)]
+    checks += [_sysctls(), _disk(place)]
     return checks
 
 
@@ -119,10 +119,11 @@ def _pebble(tools: Tools) -> Check:
     )
 
 
-def _bridges() -> Check:
-    values = needs.bridge_values()
-    loud = [name.replace("/", ".") for name, value in values.items() if value != "0"]
-    return Check("bridge sysctls", True, f"`make up` sets {' and '.join(loud)} to 0" if loud else "quiet")
+def _sysctls() -> Check:
+    unfit = [
+        f"{name.replace('/', '.')} {now} -> {wanted}" for name, (now, wanted) in needs.unfit_sysctls().items()
+    ]
+    return Check("sysctls", True, f"`make up` sets {', '.join(unfit)}" if unfit else "fit")
 
 
 def _disk(place: Paths) -> Check:

@@ -97,7 +97,7 @@ def ready(folder: Path, progress: Progress, place: Paths | None = None) -> dict[
 
 
 def prepare_machine(place: Paths, progress: Progress) -> Podman:
-    """Install what is missing, check podman, quieten the bridges."""
+    """Install what is missing, check podman, set what the kernel must allow."""
     missing = needs.missing_packages()
     if missing:
         progress.note(f"Debian packages to be installed: {' '.join(missing)}")
@@ -107,8 +107,8 @@ def prepare_machine(place: Paths, progress: Progress) -> Podman:
     check = needs.check_podman(podman)
     if not check.good:
         raise ProvisionError(f"podman does not work: {check.says}\n  {check.advice}")
-    for line in needs.quiet_bridges():
-        progress.note(f"  sysctl {line} (so that the lab's routers forward; `make down` puts it back)")
+    for line in needs.fit_sysctls():
+        progress.note(f"  sysctl {line} (`make down` puts it back)")
     return podman
 
 
@@ -149,7 +149,7 @@ def down(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
                         counts = stack.destroy(step)
             for kind, left in sweep(place, podman, name).items():
                 counts[kind] = len(left)
-            for line in needs.restore_bridges(podman):
+            for line in needs.restore_sysctls(podman):
                 progress.note(f"  sysctl {line}")
         for file in ("machines.json", "known_hosts", "ssh_config", "id_ed25519"):
             (place.deployment(name) / file).unlink(missing_ok=True)
