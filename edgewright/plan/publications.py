@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgewright.model.topology import DirectorPool, FrontEndPool, ProxyPool
+from edgewright.plan.roles.web_service import SERVED
 from edgewright.plan.types import Publication
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from edgewright.plan.roles import Base
     from edgewright.plan.types import PoolPlan
 
-WEB_PATHS = (
+DOCUMENTED_PATHS = (
     "/",
     "/abs",
     "/Autodiscover",
@@ -28,12 +29,10 @@ WEB_PATHS = (
     "/Reach",
     "/Scheduler",
     "/ucwa",
-    "/user",
     "/WebTicket",
 )
-"""Paths under an external web FQDN: section 6.2, the root, our own `/user` (the signed-in user's page)."""
+"""Paths under an external web FQDN that the genuine product serves: section 6.2."""
 
-DISCOVERY_PATHS = ("/", "/Autodiscover")
 EVERYTHING = "/*"
 
 
@@ -57,6 +56,11 @@ def web_home(base: Base) -> PoolPlan | None:
             if pool.kind == kind and external_web(pool):
                 return pool
     return None
+
+
+def paths(pool: PoolPlan) -> tuple[str, ...]:
+    """The paths of a pool's external web site whose service exists; a proxy lets nothing else in."""
+    return DOCUMENTED_PATHS if pool.pool.platform == "windows" else SERVED
 
 
 def simple_urls(base: Base) -> Iterator[tuple[str, HttpUrl]]:
@@ -86,24 +90,25 @@ def make(base: Base) -> tuple[Publication, ...]:
     """All publications: web names of the pools, simple URLs, Autodiscover; one for each public host."""
     rules: dict[str, _Rule] = {}
 
-    def publish(row: str, host: str, pool: PoolPlan, *paths: str) -> None:
+    def publish(row: str, host: str, pool: PoolPlan, *published: str) -> None:
         proxies = _proxies(base, pool, host)
         if proxies:
             rule = rules.setdefault(host, _Rule(row, pool, proxies))
-            rule.paths += [path for path in paths if path not in rule.paths]
+            rule.paths += [path for path in published if path not in rule.paths]
 
     for row, kind in (("W1", "front_end"), ("W2", "director")):
         for pool in base.pools.values():
             host = external_web(pool)
             if pool.kind == kind and host:
-                publish(row, host, pool, *WEB_PATHS)
+                publish(row, host, pool, *paths(pool))
     home = web_home(base)
     if home:
+        discovery = [path for path in paths(home) if path == "/" or path.startswith("/Autodiscover")]
         for row, url in simple_urls(base):
             path = (url.path or "/").rstrip("/")
             publish(row, url.host or "", home, path or EVERYTHING)
         for domain in base.topology.sip_domains:
-            publish("W5", f"lyncdiscover.{domain}", home, *DISCOVERY_PATHS)
+            publish("W5", f"lyncdiscover.{domain}", home, *discovery)
     return tuple(
         Publication(
             row=rule.row,
