@@ -6,6 +6,7 @@ The same sources give the same bytes, so that a digest tells whether anything ch
 from __future__ import annotations
 
 import io
+import os
 import zipfile
 from pathlib import Path
 
@@ -36,12 +37,11 @@ def archive(sources: Path) -> bytes:
     return made.getvalue()
 
 
-def build(sources: Path, target: Path) -> Path:
-    """Write the zip application to `target` unless it is there already; several may do so at once."""
-    content = archive(sources)
+def write(content: bytes, target: Path) -> Path:
+    """Put an archive in its place unless it is there already; several may do so at once."""
     if not target.is_file() or target.read_bytes() != content:
         target.parent.mkdir(parents=True, exist_ok=True)
-        beside = target.with_name(f".{target.name}.{id(content):x}")
+        beside = target.with_name(f".{target.name}.{os.getpid()}")
         beside.write_bytes(content)
         beside.replace(target)
     return target

@@ -2,7 +2,7 @@
 
 Arguments are those of docs/architecture.md. Files come from `template` (of the role), `content`, `source` (a
 file of the controller: in the files of the role, in the project, or absolute) or `archive` (a folder with a
-`build.py`, such as `services/tables`); large ones travel only when the host lacks them.
+`src/__main__.py`, such as `services/tables`); large ones travel only when the host lacks them.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ import base64
 import contextlib
 import functools
 import hashlib
-import importlib.util
-import os
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +18,8 @@ from ansible.errors import AnsibleActionFail, AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.plugins.loader import lookup_loader
 from ansible.template import trust_as_template
+
+from edgewright import archives
 
 INLINE_LIMIT = 48 * 1024
 """Bytes up to which a controller file travels with the arguments."""
@@ -53,25 +53,13 @@ PLAIN = ("exclusive", "keep", "absent", "includes", "validate", "packages")
 
 @functools.cache
 def _built(folder: str) -> Path:
-    """The archive that a `build.py` makes, kept by its digest; the same sources give the same bytes."""
-    program = PROJECT / folder / "build.py"
-    if not program.is_file():
-        raise AnsibleActionFail(f"edgewright_config: there is no {program}")
-    spec = importlib.util.spec_from_file_location(f"edgewright_build_{folder.replace('/', '_')}", program)
-    assert spec is not None
-    assert spec.loader is not None
-    build = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(build)
-    data: bytes = build.archive()
-    path = (
-        PROJECT / ".edgewright/archives" / f"{Path(folder).name}-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
-    )
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}")
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    return path
+    """The zip application of a project of ours, kept by its digest; the same sources give the same bytes."""
+    try:
+        data = archives.archive(PROJECT / folder / "src")
+    except OSError as problem:
+        raise AnsibleActionFail(f"edgewright_config: {folder}: {problem}") from problem
+    name = f"{Path(folder).name}-{hashlib.sha256(data).hexdigest()[:16]}.pyz"
+    return archives.write(data, PROJECT / ".edgewright/archives" / name)
 
 
 class ActionModule(ActionBase):  # type: ignore[misc]

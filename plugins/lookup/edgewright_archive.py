@@ -34,7 +34,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         for term in terms:
             target = PROJECT / ".edgewright" / "archives" / f"{Path(term).name}.pyz"
             try:
-                built.append(str(archives.build(PROJECT / term / "src", target)))
+                built.append(str(archives.write(archives.archive(PROJECT / term / "src"), target)))
             except OSError as problem:
                 raise AnsibleLookupError(f"edgewright_archive: {term}: {problem}") from problem
         return built

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 PACKAGES = ("nginx", "python3-httptools", "python3-jinja2", "python3-starlette", "python3-uvicorn")
 VOLUMES = ("/var/lib/edgewright",)
+USERS = ("g edgewright -", 'u edgewright-web - "Edgewright web services"')
+"""They read the tables by group `edgewright` and own nothing."""
 LISTENS = ("web_external", "web_internal", "web_internal_http")
 
 SERVED = ("/", "/user", "/Autodiscover/AutodiscoverService.svc/root")
