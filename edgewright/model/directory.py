@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from edgewright.model.base import Model
 from edgewright.model.topology import Fqdn
@@ -22,6 +22,10 @@ SipAddress = Annotated[
 PolicyKind = Literal["external_access", "conferencing", "mobility", "pin"]
 
 
+Grants = Annotated[dict[PolicyKind, str], AfterValidator(lambda grants: dict(sorted(grants.items())))]
+"""Names of user policies by kind; in one order, since the order has no meaning."""
+
+
 class User(Model):
     """One account: where it is homed, whether it is enabled, and its granted user policies by kind (J05)."""
 
@@ -29,7 +33,7 @@ class User(Model):
     home: Fqdn | None = None
     """Pool FQDN of a Front End pool; None: the only one there is."""
     enabled: bool = True
-    policies: dict[PolicyKind, str] = {}
+    policies: Grants = {}
 
 
 class Directory(Model):
@@ -38,4 +42,4 @@ class Directory(Model):
     schema_: Literal[1] = Field(default=1, alias="schema")
     users: dict[SipAddress, User] = {}
     groups: dict[str, tuple[str, ...]] = {}
-    group_policies: dict[str, dict[PolicyKind, str]] = {}
+    group_policies: dict[str, Grants] = {}

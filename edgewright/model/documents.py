@@ -17,6 +17,7 @@ _INTEGER = "tag:yaml.org,2002:int"
 _FLOAT = "tag:yaml.org,2002:float"
 _STRING = "tag:yaml.org,2002:str"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
+_PLAIN = (_INTEGER, _FLOAT, "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null")
 _MERGE = "tag:yaml.org,2002:merge"
 _MAX_VALUES = 5_000_000
 """More values than this come from aliases that multiply, not from an operator's hand."""
@@ -166,8 +167,10 @@ class _Reader:
             return node.value
         if node.tag == _STRING:
             return node.value
+        if node.tag not in _PLAIN:
+            self.document.wrong(place, f"the tag {node.tag} is not supported; write a plain value")
+            return None
         try:
             return self.scalars.construct_object(node)
         except (yaml.YAMLError, ValueError):
-            self.document.wrong(place, f"the tag {node.tag} is not supported; write a plain value")
-            return None
+            return node.value

@@ -63,11 +63,14 @@ def attempt(path: Path) -> tuple[Deployment | None, list[Finding]]:
     )
     directory = _file(folder, "users.yml", Directory, documents, findings, absent=Directory())
     surroundings = None
-    if (folder / "surroundings.yml").exists():
+    given = (folder / "surroundings.yml").exists()
+    if given:
         surroundings = _file(folder, "surroundings.yml", Surroundings, documents, findings)
     if (folder / "users.csv").exists() and directory is not None:
-        directory = _add_csv(folder / "users.csv", directory, documents, findings)
-    if topology is None or policies is None or directory is None:
+        directory = _with_csv(folder / "users.csv", directory, documents, findings)
+    if directory is not None:
+        directory = _ordered(directory)
+    if topology is None or policies is None or directory is None or (given and surroundings is None):
         return None, findings
     deployment = Deployment(
         name=folder.name,
@@ -121,9 +124,9 @@ def _file(
     return value
 
 
-def _add_csv(
+def _with_csv(
     path: Path, directory: Directory, documents: dict[str, Document], findings: list[Finding]
-) -> Directory:
+) -> Directory | None:
     users, lines, wrong = users_csv.read(path)
     findings += wrong
     for address in sorted(users.keys() & directory.users.keys()):
@@ -133,7 +136,17 @@ def _add_csv(
             )
         )
     documents["users.csv"] = Document(path, lines={(address,): line for address, line in lines.items()})
-    return directory.model_copy(update={"users": dict(sorted({**directory.users, **users}.items()))})
+    if wrong:
+        return None
+    return directory.model_copy(update={"users": {**directory.users, **users}})
+
+
+def _ordered(directory: Directory) -> Directory:
+    """The same directory by name: the order in the files has no meaning."""
+    fields = ("users", "groups", "group_policies")
+    return directory.model_copy(
+        update={field: dict(sorted(getattr(directory, field).items())) for field in fields}
+    )
 
 
 def _strangers(folder: Path) -> list[Finding]:

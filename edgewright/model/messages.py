@@ -29,21 +29,34 @@ _MAPPING = ("model_type", "dict_type", "model_attributes_type")
 def nearest(given: str, known: Iterable[str]) -> str:
     """`; did you mean 'x'?`, or `; known are ...` where nothing is near. Understands Lync's own spelling."""
     names = sorted(known)
+    meant = suggestion(given, names)
+    if meant:
+        return f"; did you mean '{meant}'?"
+    return f"; known are {', '.join(names)}" if names else ""
+
+
+def suggestion(given: str, known: Iterable[str]) -> str | None:
+    """The name that was probably meant."""
+    names = {name.lower(): name for name in known}
     snake = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", given).replace("-", "_").lower()
     for candidate in (snake, given.lower(), snake.rstrip("s"), snake + "s"):
         if candidate in names:
-            return f"; did you mean '{candidate}'?"
+            return names[candidate]
     close = difflib.get_close_matches(snake, names, n=1, cutoff=0.6)
-    if close:
-        return f"; did you mean '{close[0]}'?"
-    return f"; known are {', '.join(names)}" if names else ""
+    return names[close[0]] if close else None
 
 
 def translate(error: ValidationError, document: Document, model: type[BaseModel]) -> None:
     """Note every finding of `error` in `document`, one per place (members of a union are joined by 'or')."""
     by_place: dict[tuple[Place, bool], list[tuple[ErrorDetails, list[Any]]]] = {}
-    for details in error.errors(include_url=False):
+    every = error.errors(include_url=False)
+    corrected = _corrected(every, document, model)
+    for details in every:
         place, key, annotations = _find(details, document.data, model)
+        if details["type"] == "missing" and (place, details["loc"][-1]) in corrected:
+            continue
+        if details["type"] == "too_short" and _at(document.data, place):
+            continue  # its items were wrong, and are told of themselves
         by_place.setdefault((place, key), []).append((details, annotations))
     for (place, key), group in by_place.items():
         value = _at(document.data, place)
@@ -56,9 +69,25 @@ def translate(error: ValidationError, document: Document, model: type[BaseModel]
         rest = [details for details, _ in kept if details["type"] not in ("extra_forbidden", "missing")]
         if rest:
             said = " or ".join(dict.fromkeys(_say(details) for details in rest))
-            where = dotted(place)
-            shown = place[-1] if key else _value(value)
-            document.wrong(place, f"{where}: {shown!r} {said}" if where else said, key=key)
+            where = f"{dotted(place)}: " if place else ""
+            shown = f"'{place[-1]}' " if key else _shown(value)
+            document.wrong(place, f"{where}{shown}{said}", key=key)
+
+
+def _corrected(
+    errors: list[ErrorDetails], document: Document, model: type[BaseModel]
+) -> set[tuple[Place, str | int]]:
+    """Fields that are missing only because their name is wrong, which is told by itself."""
+    found: set[tuple[Place, str | int]] = set()
+    for details in errors:
+        if details["type"] == "extra_forbidden":
+            place, _, annotations = _find(details, document.data, model)
+            name = str(details["loc"][-1])
+            for one in _models(annotations):
+                meant = one.renamed.get(name) if issubclass(one, Model) else None
+                meant = meant or suggestion(name, field_names(one))
+                found |= {(place, meant)} if meant else set()
+    return found
 
 
 def dotted(place: Place) -> str:
@@ -69,10 +98,13 @@ def dotted(place: Place) -> str:
     return text
 
 
-def _value(value: Any) -> Any:
-    if isinstance(value, dict | list):
-        return "a mapping" if isinstance(value, dict) else "a list"
-    return value
+def _shown(value: Any) -> str:
+    """A value as it would be written, short; nothing for what is long."""
+    if value is None or isinstance(value, dict | list):
+        return ""
+    if isinstance(value, bool):
+        return "true " if value else "false "
+    return f"'{value}' " if isinstance(value, str) else f"{value} "
 
 
 def _in_union(details: ErrorDetails) -> bool:
@@ -191,7 +223,10 @@ def _field(details: ErrorDetails, annotations: list[Any], document: Document, pl
 
 def described(field: FieldInfo) -> str:
     """What a field takes, in words."""
-    return field.description or type_words(field.annotation)
+    for constraint in field.metadata:
+        if known := PATTERNS.get(str(getattr(constraint, "pattern", ""))):
+            return f"a {known}"
+    return type_words(field.annotation)
 
 
 _WORDS: dict[Any, str] = {
@@ -209,7 +244,7 @@ def type_words(annotation: Any) -> str:
     if get_origin(annotation) is Annotated:
         for extra in get_args(annotation)[1:]:
             if isinstance(extra, FieldInfo) and extra.description:
-                return extra.description
+                return f"a {extra.description}"
         return type_words(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         said = [type_words(one) for one in get_args(annotation) if one is not type(None)]
@@ -218,11 +253,11 @@ def type_words(annotation: Any) -> str:
         return "one of " + ", ".join(str(one) for one in get_args(annotation))
     if get_origin(annotation) is dict:
         key, value = get_args(annotation)
-        return f"a mapping from {type_words(key)} to {type_words(value)}"
+        return f"a mapping, each {type_words(key)}: {type_words(value)}"
     if get_origin(annotation) in (tuple, list):
-        return f"a list of {type_words(get_args(annotation)[0])}"
+        return f"a list, each {type_words(get_args(annotation)[0])}"
     name = getattr(annotation, "__name__", str(annotation))
-    return _WORDS.get(annotation) or _NAMED.get(name) or name
+    return _WORDS.get(annotation) or _NAMED.get(name) or f"a mapping of the fields of {name}"
 
 
 def _patterns() -> dict[str, str]:
@@ -238,25 +273,28 @@ def _patterns() -> dict[str, str]:
 PATTERNS = _patterns()
 
 
-def _subnet(value: Any) -> str:
+def _subnet(value: Any, version: str) -> str:
     try:
-        return f"; the subnet is {ip_network(value, strict=False)}"
+        subnet = ip_network(value, strict=False)
     except ValueError:
         return ""
+    return f"; the subnet is {subnet}" if version == str(subnet.version) else ""
 
 
 def _say(details: ErrorDetails) -> str:  # noqa: C901  (a table in the shape of a function)
     kind, given, context = details["type"], details["input"], details.get("ctx", {})
     if kind == "literal_error":
         allowed = re.findall(r"'([^']*)'", str(context.get("expected", "")))
-        hint = nearest(given, allowed) if isinstance(given, str) and allowed else ""
-        return f"is none of {context.get('expected')}{hint if 'did you mean' in hint else ''}"
+        meant = suggestion(given, allowed) if isinstance(given, str) else None
+        hint = f"; did you mean '{meant}'?" if meant else ""
+        several = " or " in str(context.get("expected"))
+        return f"{'is none of' if several else 'should be'} {context.get('expected')}{hint}"
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern"))
-        meant = PATTERNS.get(pattern, f"as in the pattern {pattern}")
+        meant = PATTERNS.get(pattern)
         if isinstance(given, str) and given != given.lower() and re.fullmatch(pattern, given.lower()):
             return f"should be in lower case: '{given.lower()}'"
-        return f"should be a {meant}"
+        return f"should be a {meant}" if meant else f"should match the pattern {pattern}"
     if kind in _MAPPING:
         return "should be a mapping of fields"
     if kind == "tuple_type":
@@ -270,13 +308,15 @@ def _say(details: ErrorDetails) -> str:  # noqa: C901  (a table in the shape of 
     if kind.startswith("ip_v") and kind.endswith("address"):
         return f"should be an IPv{kind[4]} address"
     if kind.startswith("ip_v"):
-        return f"should be an IPv{kind[4]} subnet{_subnet(given)}"
+        return f"should be an IPv{kind[4]} subnet{_subnet(given, kind[4])}"
     if kind in ("bool_parsing", "bool_type"):
         return "should be true or false"
     if kind.startswith("int_"):
         return "should be a whole number"
     if kind == "value_error":
         return str(context.get("error", details["msg"]))
+    if kind.startswith("url_"):
+        return "should be a URL, as in https://meet.contoso.example"
     if kind == "too_short":
         return "should not be empty"
     text = details["msg"].removeprefix("Input ")

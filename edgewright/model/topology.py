@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, HttpUrl
 
@@ -35,7 +35,7 @@ HostName = Annotated[
     str,
     Field(
         pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
-        description="one lower-case DNS label, such as edge1",
+        description="lower-case DNS label, such as edge1",
     ),
 ]
 """One DNS label: letters, digits, hyphen (G11)."""
@@ -286,6 +286,13 @@ class Management(Model):
 
 class Topology(Model):
     """One organisation's hosts, names and networks: `topology.yml`."""
+
+    renamed: ClassVar[dict[str, str]] = {
+        "organisation": "organization",
+        "domains": "sip_domains",
+        "subnets": "networks",
+        "firewalls": "sites: {SITE: {firewalls: ...}}",
+    }
 
     schema_: Literal[1] = Field(alias="schema")
     organization: str = Field(min_length=1)

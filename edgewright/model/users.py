@@ -45,7 +45,7 @@ def read(path: Path) -> tuple[dict[str, User], dict[str, int], list[Finding]]:
         users = {}
         for details in error.errors(include_url=False):
             address, field = str(details["loc"][0]), str(details["loc"][-1])
-            what = PATTERNS.get(str(details.get("ctx", {}).get("pattern")), details["msg"])
+            what = PATTERNS.get(str(details.get("ctx", {}).get("pattern")), str(details["msg"]))
             column = "address" if field == "[key]" else field
             findings.append(
                 Finding(path, lines[address], f"{column} {details['input']!r} should be a {what}")
@@ -54,13 +54,13 @@ def read(path: Path) -> tuple[dict[str, User], dict[str, int], list[Finding]]:
 
 
 def _header(path: Path, header: list[str]) -> list[Finding]:
+    if "address" not in header:
+        return [Finding(path, 1, f"the first line must name the columns: {','.join(COLUMNS)}")]
     found = [
         Finding(path, 1, f"unknown column '{name}'{nearest(name, COLUMNS)}")
         for name in header
         if name not in COLUMNS
     ]
-    if "address" not in header:
-        found.append(Finding(path, 1, f"the first line must name the columns: {','.join(COLUMNS)}"))
     if len(set(header)) != len(header):
         found.append(Finding(path, 1, "a column is named twice; keep one of them"))
     return found

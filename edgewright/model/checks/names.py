@@ -40,7 +40,7 @@ def _names(deployment: Deployment) -> Iterator[Problem]:
     for host_name, place in _simple_url_hosts(deployment):
         owner = owners.get(host_name)
         if owner:
-            message = f"the simple URL's host {host_name} is already {owner}; use a name of its own (Q08)"
+            message = f"the simple URL's host {host_name} is already the {owner}; use a name of its own (Q08)"
             yield in_topology(("simple_urls", *place), message, host_name)
 
 
@@ -53,8 +53,10 @@ def _name(owners: dict[str, str], name: str, what: str, place: Place) -> Iterato
 
 def _rule(one: str, other: str) -> str:
     """The rule that keeps two web names apart: of one pool (W1), of Director and Front End (K9)."""
-    webs = [what for what in (one, other) if "_web of " in what or what.startswith(("director", "front_end"))]
-    if len(webs) < 2:
+    webs = [what for what in (one, other) if "_web of " in what]
+    if not webs or any(
+        not what.startswith(("director", "front_end")) for what in (one, other) if what not in webs
+    ):
         return ""
     return (
         "W1"

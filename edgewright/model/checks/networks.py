@@ -141,8 +141,9 @@ def _inside(
     elif subnet.num_addresses > 2 and (
         address == subnet.network_address or (address.version == 4 and address == subnet.broadcast_address)
     ):
-        which = "the subnet's own address" if address == subnet.network_address else "its broadcast address"
-        yield Problem(file, place, f"{address} of {host} is {which}; give one between them", host)
+        which = "the first" if address == subnet.network_address else "the broadcast"
+        message = f"{address} of {host} is {which} address of {subnet}, which no host can have"
+        yield Problem(file, place, message, host)
 
 
 def _attachment(deployment: Deployment) -> Iterator[Problem]:

@@ -143,13 +143,13 @@ def _surroundings(deployment: Deployment) -> Iterator[Problem]:
             message = f"there is no network '{name}'{nearest(name, networks)}"
             yield Problem("surroundings.yml", (*place, "network"), message, str(place[-1]))
             continue
-        for family in families:
-            if getattr(network, family) is None and "families" in _fields(surroundings, place):
-                message = f"network {name} has no {family}; leave the family out of `families`"
-                yield Problem("surroundings.yml", (*place, "families"), message, str(place[-1]))
-        if families and not any(getattr(network, family) for family in families):
-            message = f"network {name} has none of {', '.join(families)}; nothing could be tried from here"
+        missing = [family for family in families if getattr(network, family) is None]
+        if families and len(missing) == len(families):
+            message = f"network {name} has no {' or '.join(families)}; nothing could be tried from here"
             yield Problem("surroundings.yml", place, message, str(place[-1]))
+        elif missing and "families" in _fields(surroundings, place):
+            message = f"network {name} has no {missing[0]}; leave the family out of `families`"
+            yield Problem("surroundings.yml", (*place, "families"), message, str(place[-1]))
     for index, address in enumerate(surroundings.accounts):
         if address not in deployment.directory.users:
             hint = (

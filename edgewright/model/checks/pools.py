@@ -37,12 +37,12 @@ class _References:
             yield in_topology(place, f"there is no pool {name}{nearest(name, suitable)}", name)
         elif found.kind not in allowed:
             what = " or ".join(_said(kind) for kind in allowed)
-            message = f"{name} is a {_said(found.kind)} pool, a {what} pool is needed here ({row})"
+            message = f"{name} is {_said(found.kind)} pool, {what} pool is needed here ({row})"
             yield in_topology(place, message + nearest(name, suitable), name)
 
 
 def _said(kind: Kind) -> str:
-    return kind.replace("_", " ")
+    return ("an " if kind == "edge" else "a ") + kind.replace("_", " ")
 
 
 def _references(deployment: Deployment) -> Iterator[Problem]:

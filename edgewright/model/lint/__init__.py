@@ -48,7 +48,7 @@ def _waivers(deployment: Deployment, used: set[int], *, planned: bool) -> Iterat
         elif not any(rule.waivable for rule in by_id.get(waiver.rule, ())):
             message = f"rule {waiver.rule} cannot be waived: what it forbids does not work"
             yield locate(deployment, in_topology((*place, "rule"), message))
-        elif index not in used and planned:
+        elif index not in used and (planned or not any(rule.planned for rule in by_id[waiver.rule])):
             about = f" about {waiver.subject}" if waiver.subject else ""
             message = f"the waiver of {waiver.rule} is not needed: nothing is found{about}; take it out"
             yield locate(deployment, in_topology(place, message), severity="warning")

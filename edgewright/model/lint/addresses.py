@@ -8,7 +8,8 @@ from ipaddress import IPv6Address
 from edgewright.model.checks.networks import given_addresses
 from edgewright.model.checks.problem import Problem, in_topology
 from edgewright.model.deployment import Deployment
-from edgewright.model.index import PoolAt, pools
+from edgewright.model.documents import Place
+from edgewright.model.index import PoolAt, listeners, pools
 from edgewright.model.lint.edge import PRIVATE, edges
 from edgewright.model.lint.rules import Planned, planned_rule, rule
 from edgewright.model.topology import EdgePool, Network
@@ -38,8 +39,12 @@ def sides(deployment: Deployment, found: PoolAt, pool: EdgePool) -> tuple[str, s
 def _edge_plans(deployment: Deployment) -> Iterator[Problem]:
     for found, pool in edges(deployment):
         inside, outside = sides(deployment, found, pool)
-        if (inside, outside) in VALID or (inside, outside) == ("IPv6", "IPv6"):
-            continue
+        if (
+            (inside, outside) in VALID
+            or (inside, outside) == ("IPv6", "IPv6")
+            or "nothing" in (inside, outside)
+        ):
+            continue  # IPv6 alone is S01's, a missing network an error of its own
         message = (
             f"{pool.pool} has {inside} inside and {outside} outside; supported are IPv4 and IPv4, "
             "IPv4 and dual stack, dual stack and dual stack (inside and outside)"
@@ -99,7 +104,7 @@ def _public_ipv6(deployment: Deployment) -> Iterator[Problem]:
         if scope(network.ipv6.network_address) == "global":
             continue  # translated only where it must be: a global address is its own public one
         for index, host in enumerate(pool.hosts):
-            if host.public and (host.public.get("av") is None or host.public["av"].ipv6 is None):
+            if host.public.get("av") is None or host.public["av"].ipv6 is None:
                 message = (
                     f"{host.name} is behind NAT and has IPv6: give `public: {{av: {{ipv6: ...}}}}` as well"
                 )
@@ -114,20 +119,35 @@ def _balanced_ipv6(deployment: Deployment) -> Iterator[Problem]:
             yield in_topology((*found.place, "sip_balancing"), message, pool.pool)
 
 
+def _dual_names(deployment: Deployment) -> dict[str, Place]:
+    """Names that outsiders use for a host in a dual stack network, and the place of its pool."""
+    topology = deployment.topology
+    found = {}
+    for at, pool in edges(deployment):
+        if sides(deployment, at, pool)[1] == "dual stack":
+            for service, listener in listeners(pool).items():
+                found[listener.fqdn] = (*at.place, service, "fqdn")
+    proxies = [at for at in pools(topology) if at.kind == "reverse_proxy"]
+    networks = [topology.networks.get(at.site.network("perimeter_out")) for at in proxies]
+    if networks and all(families(network) == "dual stack" for network in networks):
+        for at in pools(topology):
+            if web := getattr(at.pool, "external_web", None):
+                found[web] = (*at.place, "external_web")
+        for domain in topology.sip_domains:
+            found[f"lyncdiscover.{domain}"] = proxies[0].place
+    return found
+
+
 @planned_rule("S05", "In dual stack every name has A and AAAA records (Q12)")
 def _both_records(deployment: Deployment, plan: Planned) -> Iterator[Problem]:
-    dual = [found for found, pool in edges(deployment) if sides(deployment, found, pool)[1] == "dual stack"]
-    if not dual:
-        return
+    wanted = _dual_names(deployment)
+    types: dict[str, set[str]] = {}
     for zone in plan.zones:
-        if zone.view != "outside":
-            continue
-        types: dict[str, set[str]] = {}
-        for record in zone.records:
-            if record.type in ("A", "AAAA"):
+        for record in zone.records if zone.view == "outside" else ():
+            if record.type in ("A", "AAAA") and record.name in wanted:
                 types.setdefault(record.name, set()).add(record.type)
-        for name, found in sorted(types.items()):
-            missing = {"A", "AAAA"} - found
-            if missing:
-                message = f"{name} has no {missing.pop()} record outside, though its network is dual stack"
-                yield in_topology((*dual[0].place, "pool"), message, name)
+    for name, found in sorted(types.items()):
+        missing = {"A", "AAAA"} - found
+        if missing:
+            message = f"{name} has no {missing.pop()} record outside, though its network is dual stack"
+            yield in_topology(wanted[name], message, name)

@@ -81,9 +81,10 @@ def _media(deployment: Deployment) -> Iterator[Problem]:
 
 @rule("G06", "The Edge's next hop is a Director where there is one", "warning")
 def _next_hop(deployment: Deployment) -> Iterator[Problem]:
-    directors = [found.name for found in pools(deployment.topology) if found.kind == "director"]
+    kinds = {found.name: found.kind for found in pools(deployment.topology)}
+    directors = [name for name, kind in kinds.items() if kind == "director"]
     for found, pool in edges(deployment):
-        if directors and pool.next_hop not in directors:
+        if directors and kinds.get(pool.next_hop) == "front_end":
             message = (
                 f"{pool.pool} passes the Director by: `next_hop: {directors[0]}` lets it authenticate first"
             )
@@ -167,6 +168,7 @@ def _nat_known(deployment: Deployment) -> Iterator[Problem]:
                     service
                     for service in services
                     if getattr(host.public.get(service), family, None) is None  # type: ignore[call-overload]
+                    and (service, family) != ("av", "ipv6")  # S10 says that
                 ]
                 if missing:
                     message = (
@@ -182,6 +184,8 @@ def _web_balancer(deployment: Deployment) -> Iterator[Problem]:
         balancer = getattr(found.pool, "balancer", None)
         several = len(found.pool.hosts) > 1
         if balancer is not None and several and not (balancer.ipv4 or balancer.ipv6):
-            whose = "the proxies" if found.kind == "reverse_proxy" else "inside clients to the web services"
-            message = f"{found.name} has several hosts; give `balancer: {{ipv4: ...}}`, which leads {whose}"
+            whose = "outside" if found.kind == "reverse_proxy" else "inside"
+            message = (
+                f"{found.name} has several hosts; give `balancer: {{ipv4: ...}}` to which {whose} clients go"
+            )
             yield in_topology((*found.place, "hosts"), message, found.name)

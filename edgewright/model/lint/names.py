@@ -58,7 +58,7 @@ def _form(topology: Topology, field: str, domain: str | None, url: HttpUrl) -> b
 
 @rule("Q08", "Every SIP domain has a Meet URL of its own")
 def _meet_for_each(deployment: Deployment) -> Iterator[Problem]:
-    domains, meet = deployment.topology.sip_domains, deployment.topology.simple_urls.meet
+    domains, meet = dict.fromkeys(deployment.topology.sip_domains), deployment.topology.simple_urls.meet
     if meet is None:
         return
     if not isinstance(meet, dict):

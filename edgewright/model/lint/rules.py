@@ -75,6 +75,8 @@ class Rule:
     severity: Severity
     waivable: bool
     examine: ExaminePlan
+    planned: bool = False
+    """Whether it looks at the plan."""
 
 
 RULES: list[Rule] = []
@@ -102,7 +104,7 @@ def planned_rule(
     """Register a function that looks at certificate requests and DNS records of the plan."""
 
     def register(examine: ExaminePlan) -> ExaminePlan:
-        RULES.append(Rule(row, says, severity, waivable, examine))
+        RULES.append(Rule(row, says, severity, waivable, examine, planned=True))
         return examine
 
     return register
