@@ -1,7 +1,7 @@
 """`edgewright_certificates`: bring the slots of a host to what the plan wants.
 
 One module run when all is well. Keys are made on the host, except those that a pool shares: these are made on
-the controller and kept there encrypted. Requests are signed here by the own CA; ACME orders are made by the host.
+the controller and kept there encrypted. The own CA signs requests here; ACME orders are made by the host.
 """
 
 from __future__ import annotations
@@ -135,7 +135,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     # -- shared by a pool ----------------------------------------------------------------
 
     def _bring_shared(self, name: str, slot: dict[str, Any], found: dict[str, Any]) -> None:
-        """One key and one order for a pool: the host that comes first makes them, the others wait and copy."""
+        """One key and one order for a pool: the host that comes first makes them, others wait and copy."""
         folder = self._state / "certificates" / str(slot["shared"])
         with authority.locked(folder):
             kept = _read(folder / "fullchain.pem")

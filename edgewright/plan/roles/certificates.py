@@ -25,8 +25,6 @@ KEY_GROUPS: dict[CertificateSlot, tuple[tuple[str, ...], str]] = {
     "federation": (KAMAILIO, "kamailio"),
     "edge_internal": (KAMAILIO, "kamailio"),
     "default": (KAMAILIO, "kamailio"),
-    "web_internal": (("web_service",), "edgewright-web"),
-    "web_external": (("web_service",), "edgewright-web"),
 }
 """Groups that may read a slot's key, where one of the roles is; other daemons read it as root."""
 
@@ -67,7 +65,7 @@ class Acme(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     directory: str
-    contact: str | None
+    contact: str
     dns_server: str
     tsig_key: str
     ca: str
@@ -150,7 +148,7 @@ def _acme(base: Base, host: HostPlan, directory: acme.Directory, renews: list[Ce
     pool = base.pool_hosts(host.pool or "")
     return Acme(
         directory=directory.url,
-        contact=directory.contact,
+        contact=directory.contact or f"hostmaster@{base.topology.sip_domains[0]}",
         dns_server=str(directory.dns_server),
         tsig_key=directory.tsig_key,
         ca="world" if directory.world else bundle,

@@ -23,6 +23,8 @@ class Zone(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str
+    file: str
+    """Its file's name without folder."""
     text: str
     """The zone file (RFC 1035 section 5)."""
 
@@ -32,10 +34,8 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    listen: list[str]
-    """Addresses on which it answers, port 53."""
     zones: list[Zone]
-    """Its zones."""
+    """Its zones, with the root zone where no other names exist."""
     forward: list[str]
     """Where questions about other names go; empty: other names do not exist."""
 
@@ -45,7 +45,19 @@ def settings(base: Base, host: HostPlan) -> Settings:
     surroundings = base.deployment.surroundings
     forward = surroundings.resolvers if surroundings and not surroundings.world else ()
     return Settings(
-        listen=[str(address) for address in host.addresses()],
-        zones=[Zone(name=zone.name, text=text(zone)) for zone in base.zones if zone.view == "inside"],
+        zones=zones(base, "inside", None if forward else host.fqdn),
         forward=[str(address) for address in forward],
     )
+
+
+def zones(base: Base, view: str, root: str | None) -> list[Zone]:
+    """The zones of a view; `root` names the server of an otherwise empty root zone, if there shall be one."""
+    found = [
+        Zone(name=zone.name, file=f"{zone.name}.zone", text=text(zone))
+        for zone in base.zones
+        if zone.view == view
+    ]
+    if root:
+        start = f". 300 IN SOA {root}. hostmaster.{root}. 1 3600 600 604800 300\n. 300 IN NS {root}.\n"
+        found.append(Zone(name=".", file="root.zone", text=start))
+    return found

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict
 
 from edgewright.plan import acme
-from edgewright.plan.dns import text
-from edgewright.plan.roles.dns import Zone
+from edgewright.plan.roles.dns import Zone, zones
 
 if TYPE_CHECKING:
     from edgewright.plan.roles import Base
@@ -27,12 +26,10 @@ class Settings(BaseModel):
 
     fqdn: str
     """The host's own name, in the certificate of the ACME directory."""
-    listen: list[str]
-    """Addresses on which it answers."""
     zones: list[Zone]
-    """The outside view."""
-    challenges: list[str]
-    """Names for which DNS-01 may be answered by dynamic update: each is a zone `_acme-challenge.NAME`."""
+    """The outside view; other names do not exist."""
+    challenges: list[Zone]
+    """A zone `_acme-challenge.NAME` for each name proven by DNS-01: only dynamic updates write them."""
     tsig_key: str
     """Name of the key that authorises the updates (RFC 8945); its secret is `acme.tsig`."""
     acme_port: int
@@ -45,9 +42,17 @@ def settings(base: Base, host: HostPlan) -> Settings:
     directory = acme.directory(base)
     return Settings(
         fqdn=host.fqdn,
-        listen=[str(address) for address in host.addresses()],
-        zones=[Zone(name=zone.name, text=text(zone)) for zone in base.zones if zone.view == "outside"],
-        challenges=sorted(names),
+        zones=zones(base, "outside", host.fqdn),
+        challenges=[_challenge(name, host.fqdn) for name in sorted(names)],
         tsig_key=directory.tsig_key if directory else "acme",
         acme_port=acme.WORLD_PORT,
     )
+
+
+def _challenge(name: str, server: str) -> Zone:
+    """The zone as it begins: apart from the name's own zone, so that new zone files cannot undo an update."""
+    zone = f"_acme-challenge.{name}"
+    start = (
+        f"{zone}. 60 IN SOA {server}. hostmaster.{server}. 1 3600 600 604800 60\n{zone}. 60 IN NS {server}.\n"
+    )
+    return Zone(name=zone, file=f"{zone}.zone", text=start)
