@@ -10,10 +10,14 @@ def values(*, forwarding: bool) -> dict[str, str]:
     found = {"net.ipv4.ip_forward": switch, "net.ipv6.conf.all.forwarding": switch}
     for scope in ("all", "default"):
         found |= {
-            f"net.ipv4.conf.{scope}.accept_redirects": "0",
             f"net.ipv4.conf.{scope}.accept_source_route": "0",
             f"net.ipv4.conf.{scope}.send_redirects": "0",
             f"net.ipv6.conf.{scope}.accept_ra": "0",
             f"net.ipv6.conf.{scope}.accept_redirects": "0",
         }
-    return found
+    return {**found, "net.ipv4.conf.default.accept_redirects": "0"}
+
+
+WHERE_POSSIBLE = {"-net.ipv4.conf.all.accept_redirects": "0"}
+"""The hyphen as in sysctl.d(5): no error where it cannot be set. The kernel sets this one anew whenever
+`ip_forward` changes, and container runtimes write their values in no order."""

@@ -13,14 +13,9 @@ def files(
     return [{"path": path.format(**item), "content": item[content], **attributes} for item in items]
 
 
-def filled(items: Iterable[dict[str, Any]], text: str) -> list[str]:
-    """A text for each item, with its fields filled in."""
-    return [text.format(**item) for item in items]
-
-
 class FilterModule:
     """Ansible's entry point."""
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Filters by name."""
-        return {"edgewright_files": files, "edgewright_filled": filled}
+        return {"edgewright_files": files}

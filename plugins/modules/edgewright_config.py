@@ -610,7 +610,7 @@ class Config:
 
     def stale(self, name: str, entry: dict[str, Any]) -> tuple[dict[str, Any], list[str], list[str]]:
         """What the daemon should run with; the managed and the watched paths that differ from what it has."""
-        watched = list(entry.get("watch") or []) + self.includes
+        watched = list(entry.get("watch") or []) + entry.get("includes", self.includes)
         state = {
             "files": self.fingerprint(entry.get("files")),
             "watched": self.observed(watched),

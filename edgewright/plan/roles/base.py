@@ -65,7 +65,7 @@ def settings(base: Base, host: HostPlan) -> Settings:
         users=sorted({line for role in host.roles for line in getattr(roles.module(role), "USERS", ())}),
         resolvers=[str(address) for address in resolvers(base, host)],
         hosts=list(_entries(base, host)),
-        sysctl=sysctl.values(forwarding=host.forwarding),
+        sysctl=sysctl.values(forwarding=host.forwarding) | sysctl.WHERE_POSSIBLE,
         filter=None if host.forwarding else nft.host_rules(base, host),
         tables=bool(TABLES & set(host.roles)),
     )
