@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from edgewright.proof import certificates, closed, disruption, flows, messages, names, sign_in, web
+from edgewright.proof import certificates, closed, disruption, flows, inside, messages, names, sign_in, web
 from edgewright.proof.case import Case
 from edgewright.proof.scope import Scope
 
-CONCERNS = (names, certificates, sign_in, messages, web, flows, closed, disruption)
+CONCERNS = (sign_in, messages, web, names, certificates, flows, closed, inside, disruption)
 
 
 def make(scope: Scope) -> tuple[Case, ...]:
     """All cases.
 
     Raises:
-        ValueError: two cells have one id, or a cell leans on one that does not exist (a fault of a generator).
+        ValueError: two cells have one id, or one leans on what does not exist (a generator's fault).
     """
     found: dict[str, Case] = {}
     for concern in CONCERNS:

@@ -1,4 +1,4 @@
-"""Cells of certificates: every listener that a seat can reach shows the planned one, and speaks no old TLS."""
+"""Cells of certificates: every listener that a seat can reach shows the planned one and no old TLS."""
 
 from __future__ import annotations
 

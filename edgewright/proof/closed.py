@@ -99,7 +99,7 @@ def _faces(scope: Scope, host: HostPlan, address: Address) -> bool:
 
 
 def _planned(scope: Scope, address: Address, protocol: str, port: int) -> bool:
-    """Whether a flow from anybody opens (or, inactive, would open) that port: then it has a cell of its own."""
+    """Whether a flow from anybody opens (or would open) that port: then it has a cell of its own."""
     for flow in scope.plan.flows:
         if flow.protocol == protocol and flow.source.label == "any" and address in flow.target.addresses:
             low, _, high = flow.ports.partition("-")

@@ -1,4 +1,4 @@
-"""Disruptions: something is broken on purpose, cells are tried meanwhile, and it is always put right again."""
+"""Disruptions: something is broken on purpose, cells are tried, and it is always put right again."""
 
 from __future__ import annotations
 
@@ -25,9 +25,28 @@ RECOVERY = 20.0
 """Seconds within which what was broken must work again without a hand laid on it."""
 
 
+_FOLDER = "/etc/edgewright/certificates/web_external"
+IMPOSTOR = f"""
+cp -a {_FOLDER} {_FOLDER}.proof
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -subj /CN=impostor \\
+  -keyout {_FOLDER}.proof/impostor.key -out {_FOLDER}.proof/impostor.crt
+cat {_FOLDER}.proof/impostor.key > {_FOLDER}/privkey.pem
+for part in cert fullchain; do cat {_FOLDER}.proof/impostor.crt > {_FOLDER}/$part.pem; done
+systemctl reload {WEB_DAEMON}
+"""
+ITSELF = f"""
+if [ -d {_FOLDER}.proof ]; then
+  for part in privkey cert chain fullchain; do cat {_FOLDER}.proof/$part.pem > {_FOLDER}/$part.pem; done
+  rm -r {_FOLDER}.proof
+  systemctl reload {WEB_DAEMON}
+fi
+"""
+"""A backend that shows a certificate of its own making, and the way back; the files stay the same ones."""
+
+
 @dataclass(frozen=True, slots=True)
 class Disruption:
-    """What is broken on which hosts (shell commands), and the waves while it is and after it was put right."""
+    """What is broken on which hosts (shell commands), and the waves meanwhile and afterwards."""
 
     name: str
     hosts: tuple[str, ...]
@@ -62,8 +81,16 @@ class Hands:
             DisruptionError: a command failed.
         """
         unit = f"edgewright-mend-{disruption.name}"
-        timer = ["systemd-run", f"--on-active={SAFETY}", f"--unit={unit}", "sh", "-c", disruption.mending]
-        await self._all(disruption, f"{shlex.join(timer)} && {{ {disruption.breaking}; }}")
+        timer = [
+            "systemd-run",
+            "--expand-environment=no",
+            f"--on-active={SAFETY}",
+            f"--unit={unit}",
+            "sh",
+            "-c",
+            disruption.mending,
+        ]
+        await self._all(disruption, f"set -e; {shlex.join(timer)}; {disruption.breaking}")
 
     async def end(self, disruption: Disruption) -> None:
         """Put right and take the timer away.
@@ -72,8 +99,8 @@ class Hands:
             DisruptionError: a command failed.
         """
         unit = f"edgewright-mend-{disruption.name}"
-        forget = f"systemctl stop {unit}.timer 2>/dev/null; systemctl reset-failed {unit}.service 2>/dev/null; true"
-        await self._all(disruption, f"{{ {disruption.mending}; }} && {{ {forget}; }}")
+        forget = f"systemctl stop {unit}.timer; systemctl reset-failed {unit}.service; true"
+        await self._all(disruption, f"set -e; {disruption.mending}\n{forget}")
 
     async def _all(self, disruption: Disruption, command: str) -> None:
         said = await asyncio.gather(*(self._one(host, command) for host in disruption.hosts))
@@ -101,24 +128,12 @@ def all_of(scope: Scope) -> tuple[Disruption, ...]:
             )
         )
     if backends := _backends(scope):
-        folder = "/etc/edgewright/certificates/web_external"
-        spare = f"{folder}.proof"
-        breaking = (
-            f"cp -a {folder} {spare} && openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1"
-            f" -subj /CN=impostor -keyout {spare}.key -out {spare}.crt 2>/dev/null"
-            f" && cat {spare}.key > {folder}/privkey.pem && for f in cert fullchain; do cat {spare}.crt > {folder}/$f.pem;"
-            f" done && rm -f {spare}.key {spare}.crt && systemctl reload {WEB_DAEMON}"
-        )
-        mending = (
-            f"if [ -d {spare} ]; then for f in privkey cert chain fullchain; do"
-            f" cat {spare}/$f.pem > {folder}/$f.pem; done; rm -rf {spare}; systemctl reload {WEB_DAEMON}; fi"
-        )
-        found.append(Disruption("backend-impostor", backends, breaking, mending))
+        found.append(Disruption("backend-impostor", backends, IMPOSTOR, ITSELF))
     return tuple(found)
 
 
 def _directors(scope: Scope) -> tuple[str, ...]:
-    """Hosts of the Edges' next hops, where these are Directors (a Front End homes users: no comparison then)."""
+    """Hosts of the Edges' next hops, where these are Directors (a Front End also homes users)."""
     hops = {p.pool.next_hop for p in scope.plan.pools.values() if isinstance(p.pool, EdgePool)}
     return tuple(
         host

@@ -1,4 +1,4 @@
-"""Cells of instant messages (M02): between all seats and families, and everything that must not get through."""
+"""Cells of instant messages (M02): between all seats and families, and what must not get through."""
 
 from __future__ import annotations
 

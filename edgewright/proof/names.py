@@ -1,4 +1,4 @@
-"""Cells of DNS: what the plan publishes resolves as planned from its side, and nothing more does from outside."""
+"""Cells of DNS: what is planned resolves from its side, and nothing more does from outside."""
 
 from __future__ import annotations
 

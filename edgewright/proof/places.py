@@ -1,7 +1,8 @@
 """Places: where a probe runs. One ssh session per place; cells go in, observations come out (JSON lines).
 
 The probe is built from its sources and handed over on standard input, straight into memory: what runs is
-what this version of the engine expects, and a host of the organisation keeps nothing of it."""
+what this version of the engine expects, and a host of the organisation keeps nothing of it.
+"""
 
 from __future__ import annotations
 

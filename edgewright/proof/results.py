@@ -16,7 +16,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything about one run; `problems` are hosts that could not be asked, `counted` firewalls' counters."""
+    """Everything about one run; `problems`: hosts that could not be asked; `counted`: firewalls' counters."""
 
     deployment: str
     digest: str

@@ -1,4 +1,4 @@
-"""Running cells: places are opened once, waves run one after the other, hosts bear witness, verdicts are judged."""
+"""Running cells: places are opened once, waves follow each other, hosts bear witness, all is judged."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from edgewright.proof import autodiscover, closed, served, verdict
+from edgewright.proof import autodiscover, closed, inside, served, verdict
 from edgewright.proof.case import RIGHT, WRONG, Case, Listening
 from edgewright.proof.disruption import Disruption, Hands
 from edgewright.proof.places import Answer, Place, PlaceError, fault
@@ -38,8 +38,11 @@ class Engine:
     passwords: dict[str, str]
     open_place: Callable[[str], Place]
     hands: Hands
+    inspector: inside.Inspector
     disruptions: Sequence[Disruption] = ()
     listener: Listener | None = None
+    patience: float = 8
+    """Seconds within which a message that was sent must arrive."""
     answers: dict[str, Answer] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
@@ -67,7 +70,7 @@ class Engine:
         self.timings[name] = round(time.monotonic() - start, 2)
 
     async def _begin(self) -> None:
-        hosts = {case.cell.vantage for case in self.cases}
+        hosts = {case.cell.vantage for case in self.cases if not case.cell.probe.startswith(inside.PROBE)}
         hosts |= {case.receiver.vantage for case in self.cases if case.receiver}
         await asyncio.gather(self.witness.begin(), *(self._open(host) for host in sorted(hosts)))
 
@@ -104,9 +107,11 @@ class Engine:
 
     async def _attempt(self, case: Case) -> Answer:
         cell = case.cell
+        if cell.probe.startswith(inside.PROBE):
+            return await self.inspector.check(cell.vantage, cell.probe.removeprefix(inside.PROBE))
         arguments = self._prepared(case)
         if case.receiver is not None:
-            wait = {"session": case.receiver.session, "token": self.tokens[cell.id], "timeout": 8}
+            wait = {"session": case.receiver.session, "token": self.tokens[cell.id], "timeout": self.patience}
             sent, got = await asyncio.gather(
                 self._ask(cell.vantage, cell.probe, arguments),
                 self._ask(case.receiver.vantage, "sip.wait", wait),

@@ -1,4 +1,4 @@
-"""What cells are made from: the deployment, its plan, the seats at its vantages, the accounts that may be used."""
+"""What cells are made from: deployment, plan, the seats at the vantages, the accounts that may be used."""
 
 from __future__ import annotations
 

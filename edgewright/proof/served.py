@@ -1,4 +1,4 @@
-"""What a shown certificate chain says: names, key usage, key, dates; for comparison with the plan (section 5)."""
+"""What a shown certificate chain says, for comparison with the plan (section 5)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a person sees while the proof runs, and at its end: progress, then one line per area, then what went wrong."""
+"""What a person sees: progress while the proof runs, then verdicts by area, then what went wrong."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cells, observations and verdicts: the contract between expectation, probe and evidence (house.md section 1)."""
+"""Cells, observations and verdicts: the contract between expectation, probe and evidence."""
 
 from __future__ import annotations
 

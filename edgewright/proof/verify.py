@@ -13,8 +13,8 @@ from edgewright import machines, plan
 from edgewright.model import credentials
 from edgewright.model.deployment import Deployment
 from edgewright.plan.types import Plan
-from edgewright.proof import cells, disruption, evidence
-from edgewright.proof.case import Case
+from edgewright.proof import cells, disruption, evidence, inside
+from edgewright.proof.case import RIGHT, Case
 from edgewright.proof.places import Place
 from edgewright.proof.results import Results
 from edgewright.proof.run import READ, Engine, ProofError, chosen, prove
@@ -57,12 +57,9 @@ def verify(
     selected = chosen(cells.make(scope), impacts, only)
     if not selected:
         raise ProofError("there is nothing to try: the surroundings name no vantage (surroundings.yml)")
-    passwords = credentials.accounts(deployment)
-    missing = sorted(
-        {c.cell.arguments["user"] for c in selected if c.cell.arguments.get("password") == "right"}
-        - set(passwords)
-    )
-    if missing:
+    needed = {c.cell.arguments["user"] for c in selected if c.cell.arguments.get("password") == RIGHT}
+    passwords = credentials.accounts(deployment) if needed else {}
+    if missing := sorted(needed - set(passwords)):
         raise ProofError(
             f"no password for {', '.join(missing)}: they belong into accounts.yml (docs/proof.md)"
         )
@@ -74,6 +71,7 @@ def verify(
         passwords=passwords,
         open_place=lambda host: Place.over_ssh(config, host),
         hands=disruption.Hands(config),
+        inspector=inside.Inspector(scope, config),
         disruptions=disruption.all_of(scope) if impacts - READ else (),
         listener=show.done,
     )

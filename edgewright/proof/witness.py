@@ -1,4 +1,4 @@
-"""What the organisation's own hosts say about a run: reasons in their journals, packets counted by their firewalls.
+"""What our own hosts say about a run: reasons in their journals, packets counted by their firewalls.
 
 One ssh session per host before and one after; the journal is read from a cursor, so clocks need not agree.
 """
@@ -138,6 +138,6 @@ class Witness:
 
 
 def reason(refusals: dict[str, list[Refusal]], correlation: Iterable[str]) -> str | None:
-    """The reason logged for these ids; several different ones are joined by ` + ` (and then match nothing)."""
+    """The reason logged for these ids; several different ones joined by ` + ` (which match nothing)."""
     found = {refusal.reason for identity in correlation for refusal in refusals.get(identity, ())}
     return " + ".join(sorted(found)) or None

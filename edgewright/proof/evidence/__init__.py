@@ -1,4 +1,4 @@
-"""Evidence of one run: `results.json` for programs, `junit.xml` for CI, one self-contained page for people."""
+"""Evidence of one run: `results.json` for programs, `junit.xml` for CI, one page for people."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ LATEST = "latest"
 
 
 def write(results: Results, plan: Plan, folder: Path) -> Path:
-    """Write the evidence to a folder of its own below `folder` (`<time>`, and the link `latest`); that folder."""
+    """Write the evidence to `folder`/<time>, with the link `latest`; returns that folder."""
     stamp = results.started.strftime("%Y%m%dT%H%M%SZ")
     where = folder / stamp
     number = 1

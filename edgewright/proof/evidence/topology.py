@@ -1,4 +1,4 @@
-"""The deployment's hosts and networks as SVG: networks are lines from outside to inside, hosts sit between them."""
+"""Hosts and networks as SVG: networks are lines from outside to inside, hosts sit between them."""
 
 from __future__ import annotations
 
@@ -90,10 +90,10 @@ def _network(plan: Plan, name: str, y: int, width: int) -> str:
 def _host(box: _Box, x: int, y: int) -> str:
     host = box.host
     middle = x + WIDTH // 2
-    legs = [
-        f'<line class="leg" x1="{middle}" x2="{middle}" y1="{y if _line(line) < y else y + HEIGHT}" y2="{_line(line)}"/>'
-        for line in box.lines
-    ]
+    legs = []
+    for line in map(_line, box.lines):
+        start = y if line < y else y + HEIGHT
+        legs.append(f'<line class="leg" x1="{middle}" x2="{middle}" y1="{start}" y2="{line}"/>')
     addresses = [str(address) for address in host.addresses()]
     shown = addresses[:3] + ([f"+{len(addresses) - 3} more"] if len(addresses) > 3 else [])
     texts = [

@@ -46,7 +46,8 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
     """GET (or `method`) `url`; where to connect as in `net.find` (default: the URL's host and port).
 
     `host` overrides the Host header, `sni` the TLS name, `headers` is a list of [name, value]; with `user`
-    and `password` a digest challenge is answered. Redirects are shown, not followed. Allowed: a status of `accept` (default: 2xx).
+    and `password` a digest challenge is answered. Redirects are shown, not followed. Allowed: a status of
+    `accept` (default: 2xx).
     `shown`: status, challenges, location, content_type, headers (comparable); body in `data`.
     """
     url = urllib.parse.urlsplit(arguments["url"])

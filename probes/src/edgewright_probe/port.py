@@ -66,7 +66,7 @@ async def listen(arguments: dict[str, Any], transcript: Transcript) -> Observati
     loop = asyncio.get_running_loop()
     closing: list[Any] = []
     port, udp = int(arguments["port"]), arguments.get("protocol", "tcp") == "udp"
-    for address, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)):
+    for address, family in (("0.0.0.0", socket.AF_INET), ("::", socket.AF_INET6)):  # noqa: S104 - a vantage waits on all
         try:
             if udp:
                 transport, _ = await loop.create_datagram_endpoint(

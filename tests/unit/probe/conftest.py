@@ -83,7 +83,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @dataclass
 class Registrar:
-    """A registrar and proxy for one domain, enough to be a peer: digest, bindings, MESSAGE to who is bound."""
+    """A registrar and proxy for one domain: digest, bindings, MESSAGE to who is bound."""
 
     passwords: dict[str, str]
     refused: set[str] = field(default_factory=set)
@@ -116,7 +116,10 @@ class Registrar:
             challenges = tuple(
                 (
                     name,
-                    f'Digest realm="{REALM}", nonce="{secrets.token_hex(8)}", qop="auth", algorithm={algorithm}',
+                    (
+                        f'Digest realm="{REALM}", nonce="{secrets.token_hex(8)}", qop="auth", '
+                        f"algorithm={algorithm}"
+                    ),
                 )
                 for algorithm in ("SHA-256", "MD5")
             )

@@ -200,7 +200,8 @@ def test_the_strongest_challenge_is_answered_and_basic_never():
 def test_messages_are_read_across_pieces_and_keep_alives():
     async def pieces() -> list[str]:
         reader = asyncio.StreamReader()
-        text = b"\r\n\r\nSIP/2.0 200 OK\r\nv: SIP/2.0/TLS x\r\nSubject: a\r\n b\r\nl: 4\r\n\r\nbodySIP/2.0 180 R\r\nCSeq: 1 X\r\n\r\n"
+        text = b"\r\n\r\nSIP/2.0 200 OK\r\nv: SIP/2.0/TLS x\r\nSubject: a\r\n b\r\nl: 4\r\n\r\nbody"
+        text += b"SIP/2.0 180 R\r\nCSeq: 1 X\r\n\r\n"
         for start in range(0, len(text), 7):
             reader.feed_data(text[start : start + 7])
         reader.feed_eof()
@@ -214,8 +215,10 @@ def test_messages_are_read_across_pieces_and_keep_alives():
 def test_what_changes_between_requests_is_not_compared():
     def answer(user: str, salt: str) -> sip_message.Message:
         return sip_message.parse(
-            f"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/TLS 198.18.0.{salt}:4{salt};branch=z{salt};received=1.2.3.{salt}"
-            f"\r\nFrom: <sip:{user}@x.example>;tag={salt}\r\nTo: <sip:{user}@x.example>;tag=q{salt}\r\nCall-ID: {salt}@h"
+            f"SIP/2.0 401 Unauthorized\r\nVia: SIP/2.0/TLS 198.18.0.{salt}:4{salt};branch=z{salt};"
+            f"received=1.2.3.{salt}"
+            f"\r\nFrom: <sip:{user}@x.example>;tag={salt}\r\nTo: <sip:{user}@x.example>;tag=q{salt}"
+            f"\r\nCall-ID: {salt}@h"
             f'\r\nCSeq: {salt} REGISTER\r\nWWW-Authenticate: Digest realm="x", nonce="{salt}", algorithm=MD5'
         )
 

@@ -1,0 +1,262 @@
+"""The engine with a real probe and a real TLS peer on loopback; faults are planted in the peer."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from edgewright.proof.case import RIGHT, WRONG, Case, Receiver
+from edgewright.proof.disruption import Disruption
+from edgewright.proof.places import Place
+from edgewright.proof.run import Engine, ProofError, chosen
+from edgewright.proof.types import Cell, Expected, Impact, Result
+from edgewright.proof.witness import Look, Witness
+
+PASSWORDS = {"alice@lab.example": "wonder", "bob@lab.example": "builder", "carol@lab.example": "inside"}
+REFUSED_CAROL = Expected(False, "outside-access-off", {"status": 403, "ms_diagnostics_public": "4003"})
+
+
+class Seen(Witness):
+    """A witness whose hosts logged `reason` for every refusal that the peer gave."""
+
+    def __init__(self, registrar: Any, reasons: dict[int, str]) -> None:
+        super().__init__(Path("/nowhere"), ())
+        self._registrar, self._reasons = registrar, reasons
+
+    async def begin(self) -> None:
+        self.before = {"host": Look("c")}
+
+    async def end(self) -> None:
+        lines = []
+        for message in self._registrar.seen:
+            user = message.get("From").split("sip:")[1].split("@")[0]
+            status = 403 if user in self._registrar.refused else 401
+            if status in self._reasons:
+                lines.append(
+                    f"edgewright decision=refused reason={self._reasons[status]} "
+                    f"correlation={message.get('Call-ID')}"
+                )
+        self.after = {"host": Look(lines=tuple(lines))}
+
+
+class NoHands:
+    def __init__(self, log: list[str]) -> None:
+        self.log = log
+
+    async def begin(self, disruption: Disruption) -> None:
+        self.log.append(f"break {disruption.name}")
+
+    async def end(self, disruption: Disruption) -> None:
+        self.log.append(f"mend {disruption.name}")
+
+
+def register(registrar: Any, authority: Any, user: str, expected: Expected, **more: Any) -> Cell:
+    name = more.pop("name", user)
+    control = more.pop("control", None)
+    arguments = {
+        "address": "127.0.0.1",
+        "port": registrar.port,
+        "name": "sip.lab.example",
+        "trust": str(authority.trust),
+        "user": f"{user}@lab.example",
+        "password": RIGHT,
+        "timeout": 3,
+    }
+    return Cell(
+        f"sign-in/here/ipv4/{name}",
+        "remote",
+        "sign-in",
+        "here",
+        "ipv4",
+        "x",
+        "read",
+        expected,
+        "sip.register",
+        arguments | more,
+        control,
+    )
+
+
+def run(
+    cases: list[Case], registrar: Any, reasons: dict[int, str] | None = None, **more: Any
+) -> dict[str, Result]:
+    logged = {403: "outside-access-off", 401: "wrong-password"} if reasons is None else reasons
+    engine = Engine(
+        cases=cases,
+        witness=Seen(registrar, logged),
+        passwords=PASSWORDS,
+        open_place=Place.here,
+        hands=more.pop("hands", NoHands([])),
+        inspector=None,
+        patience=1,
+        **more,  # type: ignore[arg-type]
+    )
+    return {result.cell.id.rpartition("/")[2]: result for result in asyncio.run(engine.run())}
+
+
+def standard(registrar: Any, authority: Any) -> list[Case]:
+    alice = register(registrar, authority, "alice", Expected(True))
+    carol = register(registrar, authority, "carol", REFUSED_CAROL, control=alice.id)
+    wrong = register(
+        registrar,
+        authority,
+        "alice",
+        Expected(False, "wrong-password", {"status": 401}),
+        name="wrong",
+        password=WRONG,
+        control=alice.id,
+    )
+    unknown = register(
+        registrar,
+        authority,
+        "nobody",
+        Expected(False, "wrong-password"),
+        name="unknown",
+        password=WRONG,
+        control=alice.id,
+    )
+    return [Case(alice, "sign-in"), Case(carol), Case(wrong), Case(unknown, same_as=wrong.id)]
+
+
+def verdicts(results: dict[str, Result]) -> dict[str, str]:
+    return {name: result.verdict for name, result in results.items()}
+
+
+def test_everything_right_is_proven(registrar, authority):
+    results = run(standard(registrar, authority), registrar)
+    assert verdicts(results) == dict.fromkeys(("alice", "carol", "wrong", "unknown"), "proven"), [
+        r.why for r in results.values()
+    ]
+    assert results["unknown"].cell.expected.shown["challenges"] == 2, "what it had to equal is in the result"
+    assert "wonder" not in str([r.observed for r in results.values()])
+
+
+def test_a_service_that_lets_everybody_in_is_leaking(registrar, authority):
+    registrar.refused.clear()
+    assert verdicts(run(standard(registrar, authority), registrar))["carol"] == "leaking"
+
+
+def test_a_service_that_lets_nobody_in_is_broken_and_its_refusals_prove_nothing(registrar, authority):
+    registrar.passwords.clear()
+    found = verdicts(run(standard(registrar, authority), registrar))
+    assert found == {
+        "alice": "broken",
+        "carol": "inconclusive",
+        "wrong": "inconclusive",
+        "unknown": "inconclusive",
+    }
+
+
+def test_another_logged_reason_is_misreported(registrar, authority):
+    found = verdicts(
+        run(standard(registrar, authority), registrar, {403: "relay-refused", 401: "wrong-password"})
+    )
+    assert (found["carol"], found["wrong"]) == ("misreported", "proven")
+
+
+def test_a_refusal_that_nobody_logs_is_misreported(registrar, authority):
+    assert verdicts(run(standard(registrar, authority), registrar, {}))["wrong"] == "misreported"
+
+
+def test_a_lost_place_is_inconclusive(registrar, authority):
+    cases = standard(registrar, authority)
+
+    def broken(host: str) -> Place:
+        return Place(host, ["sh", "-c", "echo no route to host >&2; exit 255"])
+
+    engine = Engine(
+        cases=cases,
+        witness=Seen(registrar, {}),
+        passwords=PASSWORDS,
+        open_place=broken,
+        hands=NoHands([]),
+        inspector=None,  # type: ignore[arg-type]
+    )
+    results = asyncio.run(engine.run())
+    assert {result.verdict for result in results} == {"inconclusive"}
+    assert "no route to host" in results[0].why
+
+
+def message(registrar: Any, authority: Any, name: str, expected: Expected, **more: Any) -> Cell:
+    made = register(
+        registrar, authority, "alice", expected, name=name, session="alice", to="bob@lab.example", **more
+    )
+    return replace(made, probe="sip.message")
+
+
+def messages(registrar: Any, authority: Any) -> list[Case]:
+    bob = register(registrar, authority, "bob", Expected(True), session="bob")
+    sent = message(
+        registrar, authority, "sent", Expected(True, shown={"status": 200, "from": "alice@lab.example"})
+    )
+    forged = message(
+        registrar,
+        authority,
+        "forged",
+        Expected(False, "identity-mismatch", {"status": 403}),
+        control=sent.id,
+        sender="bob@lab.example",
+    )
+    return [
+        Case(bob, "sign-in"),
+        Case(sent, needs=(bob.id,), receiver=Receiver("here", "bob")),
+        Case(forged, needs=(bob.id,)),
+    ]
+
+
+def test_a_message_counts_when_it_arrives_and_a_forged_one_leaks_when_it_does(registrar, authority):
+    results = run(messages(registrar, authority), registrar)
+    assert results["sent"].verdict == "proven", results["sent"].why
+    # This peer checks the password but not From: what it delivers must be noticed.
+    assert results["forged"].verdict == "leaking"
+    assert results["forged"].observed.shown["delivered"] is True
+
+
+def test_a_message_that_is_accepted_and_swallowed_is_broken(registrar, authority):
+    cases = messages(registrar, authority)
+    elsewhere = register(registrar, authority, "alice", Expected(True), name="elsewhere", session="not-bob")
+    cases = [*cases[:1], Case(elsewhere, "sign-in"), replace(cases[1], receiver=Receiver("here", "not-bob"))]
+    results = run(cases, registrar)
+    assert results["sent"].verdict == "broken"
+    assert results["sent"].observed.shown["delivered"] is False
+
+
+def test_disruptions_are_mended_even_when_the_run_is_interrupted(registrar, authority):
+    log: list[str] = []
+    disruption = Disruption("power", ("host",), "true", "true")
+    alice = register(registrar, authority, "alice", Expected(True))
+
+    def interrupt(_: str, number: int, __: int) -> None:
+        log.append(f"cell {number}")
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run(
+            [Case(alice, disruption.during)],
+            registrar,
+            hands=NoHands(log),
+            disruptions=(disruption,),
+            listener=interrupt,
+        )
+    assert log == ["break power", "cell 1", "mend power"]
+
+
+def test_what_a_cell_leans_on_is_run_with_it(registrar, authority):
+    cases = messages(registrar, authority)
+    ids = [case.cell.id for case in chosen(cases, frozenset({"read"}), ["forged"])]
+    assert ids == [case.cell.id for case in cases]
+    assert [c.cell.id for c in chosen(cases, frozenset({"read"}), ["*/bob"])] == ["sign-in/here/ipv4/bob"]
+    with pytest.raises(ProofError, match="no cell fits 'nonsense'"):
+        chosen(cases, frozenset({"read"}), ["nonsense"])
+
+
+def test_only_cells_of_the_asked_impact_run(registrar, authority):
+    read = Case(register(registrar, authority, "alice", Expected(True)))
+    impact: Impact = "disrupts"
+    other = Case(replace(register(registrar, authority, "bob", Expected(True)), impact=impact))
+    assert chosen([read, other], frozenset({"read"})) == [read]
+    assert chosen([read, other], frozenset({"read", "disrupts"})) == [read, other]
