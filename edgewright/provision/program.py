@@ -19,8 +19,8 @@ from edgewright.provision.planning import plan_of
 OUTPUT = "machines"
 
 
-def declare(plan: Plan, lab: Adapter) -> None:
-    """Declare all resources of a plan; hosts that the topology calls existing are only passed on."""
+def declare(plan: Plan, lab: Adapter) -> dict[str, Machine]:
+    """Declare all resources of a plan, and say how each host is reached; existing hosts are only passed on."""
     existing = ExistingAdapter()
     adapters = {name: lab if host.existing is None else existing for name, host in plan.hosts.items()}
     made = [host for host in plan.hosts.values() if host.existing is None]
@@ -34,13 +34,7 @@ def declare(plan: Plan, lab: Adapter) -> None:
     others = [host for host in hosts if host.surroundings or not host.site]
     if others:
         machines |= Surroundings("surroundings", PoolArgs(others, adapters)).machines
-    pulumi.export(
-        OUTPUT,
-        {
-            name: {"address": machine.address, "host_key": machine.host_key}
-            for name, machine in machines.items()
-        },
-    )
+    return machines
 
 
 def main() -> None:
@@ -57,4 +51,7 @@ def main() -> None:
     if stack != plan.deployment:
         raise pulumi.RunError(f"stack {stack} is configured for the deployment {plan.deployment}: {folder}")
     images = Images(place, Podman(place.containers_conf))
-    declare(plan, LabAdapter(stack, images.name, login_key(place, plan.deployment)))
+    machines = declare(plan, LabAdapter(stack, images.name, login_key(place, plan.deployment)))
+    pulumi.export(
+        OUTPUT, {name: {"address": one.address, "host_key": one.host_key} for name, one in machines.items()}
+    )
