@@ -64,6 +64,8 @@ def _providers(deployment: Deployment) -> Iterator[Problem]:
 
 def _grants(deployment: Deployment) -> Iterator[Problem]:
     """Nobody is granted two different policies of one kind, be it directly or by groups (J05)."""
+    if not deployment.directory.group_policies:
+        return
     for kind in KINDS:
         for address, given in sorted(resolve.grants(deployment.directory, kind).items()):
             if address not in deployment.directory.users or len({grant.tag for grant in given}) < 2:
