@@ -29,6 +29,7 @@ def read(path: Path) -> tuple[dict[str, User], dict[str, int], list[Finding]]:
     try:
         return _read(_Table(path))
     finally:
+        gc.freeze()  # they live as long as the process: later collections need not look at them
         if collected:
             gc.enable()
 
