@@ -90,6 +90,18 @@ def test_refusals_have_their_own_reason(digest: Digest, user: str, password: str
     assert not outcome.stale
 
 
+@pytest.mark.parametrize("algorithm", ["SHA-256", "MD5"])
+def test_an_account_without_a_password_lets_nobody_in(digest: Digest, algorithm: str) -> None:
+    """Its digest is empty in the tables: who computes with an empty one must not be right."""
+    nonce = digest.nonces.make()
+    h = ALGORITHMS[algorithm]
+    ha2 = h(f"GET:{TARGET}".encode())
+    response = h(f":{nonce}:00000001:c0ffee:auth:{ha2}".encode())
+    header = answer("alice", nonce, algorithm=algorithm, changed={"response": f'"{response}"'})
+    empty = User("alice@contoso.example", "", "", True, {"MD5": "", "SHA-256": ""}, {})
+    assert digest.check(header, "GET", TARGET, lambda _: empty).failure == "wrong-password"
+
+
 def test_rfc_7616_example() -> None:
     """Section 3.9.1: the vectors pin the arithmetic to something that is not our own."""
     made = {

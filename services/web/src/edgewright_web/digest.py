@@ -33,6 +33,7 @@ NONCE_COUNTS = 4096
 """Requests with one nonce; then a fresh one is asked for."""
 
 _PARAMETER = re.compile(r'\s*([A-Za-z0-9*_-]{1,32})\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))\s*(?:,|$)')
+_HA1 = re.compile(r"[0-9a-f]{32}|[0-9a-f]{64}")
 _PAYLOAD = struct.Struct(">Q8s")
 _MAC_BYTES = 16
 
@@ -185,7 +186,7 @@ class Digest:
         claimed: User | None = None
         for domain in self.domains:
             user = find(f"{answer.username.lower()}@{domain}")
-            ha1 = user.digests[answer.algorithm] if user else self._nobody(answer)
+            ha1 = self._ha1(user, answer)
             right = hmac.compare_digest(self._response(answer, ha1, method), answer.response)
             claimed = claimed or user
             if user and right and matched is None:
@@ -199,8 +200,11 @@ class Digest:
             return Outcome(stale=True, claimed=matched.address)
         return Outcome(user=matched, claimed=matched.address)
 
-    def _nobody(self, answer: Answer) -> str:
-        """A digest that nobody can know, for accounts that do not exist."""
+    def _ha1(self, user: User | None, answer: Answer) -> str:
+        """The account's digest; for accounts that do not exist or have no password, one that nobody can know."""
+        known = user.digests.get(answer.algorithm, "") if user else ""
+        if _HA1.fullmatch(known):
+            return known
         return hmac.new(self.nonces.secret, b"nobody\0" + answer.username.encode(), "sha256").hexdigest()
 
     @staticmethod
