@@ -56,6 +56,8 @@ def _structure(trail: Trail, feature: Feature, request: Request, foreign: Foreig
     """Whether this kind of user has this feature at all; the columns of both sides count."""
     if feature.elsewhere:
         trail.row(feature.row, "belongs to another product", "not-part-of-deployment")
+        if "X09" in feature.exceptions:
+            trail.note("X09", "a federated contact has to be raised to Colleagues by hand for it")
         return False
     columns: list[Party] = [request.party]
     if foreign is not None:

@@ -308,10 +308,9 @@ def text(matrix: Matrix) -> str:
         "  ".join(value.ljust(width) for value, width in zip(row, widths, strict=True)).rstrip()
         for row in (head, *body)
     ]
+    legend = "yes: for every user; 2/5: for two users of five; -: does not apply, or is not deployed here"
     notes = [f"{label}: {said}" for label, said in _legend(matrix)]
-    return "\n".join([*rows, "", "yes: for every user; 2/5: for two users of five; -: does not apply, or not part of this deployment",
-            "Refused, and for how many features:",
-                      *notes])  # fmt: skip
+    return "\n".join([*rows, "", legend, "Refused, and for how many features:", *notes])
 
 
 def markdown(matrix: Matrix) -> str:

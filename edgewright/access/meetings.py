@@ -227,12 +227,13 @@ def mobile_media(trail: Trail, deployment: Deployment, request: Request) -> None
     policy, origin = resolve.effective(deployment, "mobility", request.who)
     path = people.policy_path("mobility", origin, "enable_ip_audio_video")
     trail.setting(path, policy.enable_ip_audio_video, "8.6", "mobile-media-off")
-    if request.feature.endswith("-video"):
-        value = policy.require_wifi_for_ip_video
-        path = people.policy_path("mobility", origin, "require_wifi_for_ip_video")
-        trail.setting(path, value, "8.6", "wifi-required", wanted=False, ok=not value or request.wifi)
-        if value:
-            trail.fact("wifi", request.wifi, request.wifi, "8.6", "wifi-required")
+    kind = "video" if request.feature.endswith("-video") else "audio"
+    setting = f"require_wifi_for_ip_{kind}"
+    value = getattr(policy, setting)
+    path = people.policy_path("mobility", origin, setting)
+    trail.setting(path, value, "8.6", "wifi-required", wanted=False, ok=not value or request.wifi)
+    if value:
+        trail.fact("wifi", request.wifi, request.wifi, "8.6", "wifi-required")
 
 
 def _deployed(trail: Trail, deployment: Deployment, request: Request, organiser: str) -> None:

@@ -381,6 +381,15 @@ _ALL = (
         xmpp="item-not-found",
     ),
     Reason(
+        "rate-limited",
+        "Too many requests; try again later.",
+        "The client's network asked more often than the reverse proxy lets one network ask.",
+        "Nothing; for a large network behind one address, raise the proxy's limit.",
+        sip=503,
+        http=429,
+        xmpp="resource-constraint",
+    ),
+    Reason(
         "web-not-published",
         "",
         "No reverse proxy publishes the web services of the user's pool.",
@@ -412,9 +421,9 @@ _ALL = (
     ),
     Reason(
         "wifi-required",
-        "Video needs a wireless network.",
-        "The user's mobility policy allows video over WiFi only.",
-        "Use WiFi, or set `require_wifi_for_ip_video` to false.",
+        "This needs a wireless network.",
+        "The user's mobility policy allows this over WiFi only.",
+        "Use WiFi, or set `require_wifi_for_ip_audio` or `require_wifi_for_ip_video` to false.",
         sip=488,
     ),
     Reason(

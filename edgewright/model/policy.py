@@ -152,6 +152,7 @@ class ExternalAccess(PolicyObject):
     enable_public_cloud_audio_video_access: Annotated[
         bool, Setting("EnablePublicCloudAudioVideoAccess", "opens", source="8.3")
     ] = False
+    description: Annotated[str | None, Setting("Description", source="8.3")] = None
 
 
 class Conferencing(PolicyObject):
@@ -199,6 +200,10 @@ class Conferencing(PolicyObject):
             levels=(("none",), ("single_application",), ("desktop",)),
         ),
     ] = "desktop"
+    allow_shared_notes: Annotated[bool, Setting("AllowSharedNotes", source="8.4 organiser")] = True
+    disable_power_point_annotations: Annotated[
+        bool, Setting("DisablePowerPointAnnotations", source="8.4 organiser")
+    ] = False
     enable_dial_in_conferencing: Annotated[
         bool, Setting("EnableDialInConferencing", "opens", source="8.4 organiser")
     ] = True
@@ -246,6 +251,7 @@ class Conferencing(PolicyObject):
     total_receive_video_bit_rate_kb: Annotated[
         Count, Setting("TotalReceiveVideoBitRateKb", unit="kbps", source="8.4 each user")
     ] = 50000
+    description: Annotated[str | None, Setting("Description", source="8.4")] = None
 
 
 class Meeting(PolicyObject):
@@ -304,6 +310,10 @@ class Mobility(PolicyObject):
     require_wifi_for_ip_video: Annotated[
         bool, Setting("RequireWIFIForIPVideo", "restrains", source="8.6")
     ] = False
+    require_wifi_for_ip_audio: Annotated[
+        bool, Setting("RequireWIFIForIPAudio", "restrains", source="8.6")
+    ] = False
+    description: Annotated[str | None, Setting("Description", source="8.6")] = None
 
 
 class MobilityService(PolicyObject):
@@ -366,6 +376,7 @@ class Pin(PolicyObject):
         Annotated[int, Field(ge=1, le=999)] | None,
         Setting("MaximumLogonAttempts", unit="attempts", source="8.8"),
     ] = None
+    description: Annotated[str | None, Setting("Description", source="8.8")] = None
 
     @model_validator(mode="after")
     def _history_with_lifetime(self) -> Self:
