@@ -20,7 +20,7 @@ OUTPUT = "machines"
 
 
 def declare(plan: Plan, lab: Adapter) -> dict[str, Machine]:
-    """Declare all resources of a plan, and say how each host is reached; existing hosts are only passed on."""
+    """Declare all resources of a plan, and say how each host is reached; existing ones are passed on."""
     existing = ExistingAdapter()
     adapters = {name: lab if host.existing is None else existing for name, host in plan.hosts.items()}
     made = [host for host in plan.hosts.values() if host.existing is None]

@@ -15,11 +15,11 @@ from typing import Any
 from edgewright.provision.machines import Reached
 from edgewright.provision.paths import Paths
 from edgewright.provision.progress import Step
-from edgewright.provision.shell import ProvisionError, follow, run, write_atomic
+from edgewright.provision.shell import ProvisionError, Teller, follow, run, write_atomic
 
 PROJECT = "edgewright"
 EVENT = re.compile(r"^\s*[-+~@]+\s+(lab:index:\w+) (\S+) (\w+)( \([\d.]+m?s\))?")
-COUNTS = re.compile(r"^\s+(?:[-+~]+ )?(\d+) (created|updated|replaced|deleted|unchanged|errored)")
+COUNTS = re.compile(r"^\s+(?:[-+~]+ ?)?(\d+) (created|updated|replaced|deleted|unchanged|errored)")
 
 
 def environment(paths: Paths, program: Path) -> dict[str, str]:
@@ -154,7 +154,7 @@ class Stack:
 class _Events:
     """Turns Pulumi's lines into what a step says: the newest event of a host, and how many are done."""
 
-    def __init__(self, step: Step) -> None:
+    def __init__(self, step: Teller) -> None:
         self._step = step
         self._done = 0
 
@@ -179,9 +179,19 @@ def counts(lines: list[str]) -> dict[str, int]:
 
 
 def _diagnosis(text: str) -> str:
-    """The part of Pulumi's output that says what went wrong."""
+    """What went wrong, from Pulumi's output: each resource with the errors of its own."""
     _, found, rest = text.partition("Diagnostics:\n")
-    return rest.split("\nResources:")[0].rstrip() if found else text
+    if not found:
+        return text
+    told = []
+    for block in rest.split("\nResources:")[0].split("\n\n"):
+        head, _, body = block.strip("\n").partition("\n")
+        match = re.match(r"\s*(\S+):(\w+) \((.+)\):", head)
+        errors = re.sub(r"(?m)^ {4}(error: )?", "", body).strip()
+        if errors and errors != "update failed":
+            named = match and match[1] != "pulumi:pulumi"
+            told.append(f"{match[2].lower()} {match[3]}: {errors}" if named and match else errors)
+    return "\n".join(told) or text
 
 
 def _alive(pid: int) -> bool:

@@ -80,7 +80,8 @@ def every_kind() -> Plan:
                 routes=(Route(None, IPv4Address("198.18.40.2"), "eth0"),),
             ),
             host(
-                "edge2", "edge", interface("eth0", outside, 22), interface("eth1", perimeter, 22), pool="edge.test"
+                "edge2", "edge", interface("eth0", outside, 22), interface("eth1", perimeter, 22),
+                pool="edge.test",
             ),
             host("director1", "director", interface("eth0", inside, 21), pool="director.test"),
             host("fe1", "front_end", interface("eth0", inside, 61), pool="fe.test", packages=("postgresql",)),
@@ -91,10 +92,12 @@ def every_kind() -> Plan:
             host("ns1", "dns", interface("eth0", inside, 141)),
             host("world1", "world", interface("eth0", outside, 141), site=None, surroundings=True),
             host(
-                "client4", "vantage", interface("eth0", outside, 204, families="4"), site=None, surroundings=True
+                "client4", "vantage", interface("eth0", outside, 204, families="4"),
+                site=None, surroundings=True,
             ),
             host(
-                "client6", "vantage", interface("eth0", outside, 206, families="6"), site=None, surroundings=True
+                "client6", "vantage", interface("eth0", outside, 206, families="6"),
+                site=None, surroundings=True,
             ),
         ],
     )  # fmt: skip
