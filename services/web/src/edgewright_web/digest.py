@@ -201,7 +201,7 @@ class Digest:
         return Outcome(user=matched, claimed=matched.address)
 
     def _ha1(self, user: User | None, answer: Answer) -> str:
-        """The account's digest; for accounts that do not exist or have no password, one that nobody can know."""
+        """The account's digest; where there is no account or no password, one that nobody can know."""
         known = user.digests.get(answer.algorithm, "") if user else ""
         if _HA1.fullmatch(known):
             return known
