@@ -22,15 +22,6 @@ class Receiver:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
-    """A port that is opened on a vantage while the cell runs, where nothing of ours listens."""
-
-    vantage: str
-    port: int
-    protocol: str
-
-
-@dataclass(frozen=True, slots=True)
 class Case:
     """A cell with the wave it runs in and what it leans on.
 
@@ -45,7 +36,6 @@ class Case:
     needs: tuple[str, ...] = ()
     same_as: str | None = None
     receiver: Receiver | None = None
-    listening: Listening | None = None
     within: float = 0.0
 
     @property

@@ -129,7 +129,7 @@ def open_port(scope: Scope, vantage: str, family: str, address: Address | None =
 def witnesses(scope: Scope, source: HostPlan, target: HostPlan | None, path: Path) -> tuple[str, ...]:
     """Hosts of ours on the way whose firewall may refuse: the source, the routers of `path`, the target."""
     found = [source] if not source.surroundings else []
-    if target is not None and _crosses(scope, source, target, "firewall_outer"):
+    if any(_outside(scope, host) for host in (source, target) if host is not None):
         found += scope.plan.of_kind("firewall_outer")
     if "inner" in path:
         found += scope.plan.of_kind("firewall_inner")
@@ -138,10 +138,9 @@ def witnesses(scope: Scope, source: HostPlan, target: HostPlan | None, path: Pat
     return tuple(dict.fromkeys(host.name for host in found))
 
 
-def _crosses(
-    scope: Scope, source: HostPlan, target: HostPlan, kind: Literal["firewall_outer", "firewall_inner"]
-) -> bool:
-    return bool(scope.plan.of_kind(kind)) and source.interfaces[0].network != target.interfaces[0].network
+def _outside(scope: Scope, host: HostPlan) -> bool:
+    """Whether it is a host of the surroundings outside: beyond the outer firewall."""
+    return host.surroundings and "outside" in scope.plan.networks[host.interfaces[0].network].zones
 
 
 def controlled(cell: Cell, control: str | None) -> Cell:
@@ -167,3 +166,12 @@ def witnessed(
     }
     shown = (observed.shown or {}) | {"witness": seen}
     return replace(observed, shown=shown, reason=CLOSED if sum(seen.values()) >= wanted else None)
+
+
+def passed(cell: Cell, observed: Observed, counted: dict[str, dict[str, int]]) -> Observed:
+    """The observation, allowed where the accepting rule of every host in `passes` counted something."""
+    passes: dict[str, str] = cell.arguments["passes"]
+    seen = {f"{host}:{name}": counted.get(host, {}).get(name, 0) for host, name in passes.items()}
+    shown = (observed.shown or {}) | {"passed": seen}
+    allowed = observed.allowed or all(seen.values())
+    return replace(observed, allowed=allowed, stage="done" if allowed else observed.stage, shown=shown)

@@ -33,15 +33,20 @@ openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 1 -su
 cat {_FOLDER}.proof/impostor.key > {_FOLDER}/privkey.pem
 for part in cert fullchain; do cat {_FOLDER}.proof/impostor.crt > {_FOLDER}/$part.pem; done
 systemctl reload {WEB_DAEMON}
+sleep 1
 """
 ITSELF = f"""
 if [ -d {_FOLDER}.proof ]; then
   for part in privkey cert chain fullchain; do cat {_FOLDER}.proof/$part.pem > {_FOLDER}/$part.pem; done
   rm -r {_FOLDER}.proof
   systemctl reload {WEB_DAEMON}
+  sleep 1
 fi
 """
-"""A backend that shows a certificate of its own making, and the way back; the files stay the same ones."""
+"""A backend that shows a certificate of its own making, and the way back; the files stay the same ones.
+
+nginx reloads in the background: for some tenths of a second its old workers still answer.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +104,7 @@ class Hands:
             DisruptionError: a command failed.
         """
         unit = f"edgewright-mend-{disruption.name}"
-        forget = f"systemctl stop {unit}.timer; systemctl reset-failed {unit}.service; true"
+        forget = f"systemctl stop {unit}.timer || true; systemctl reset-failed {unit}.service || true"
         await self._all(disruption, f"set -e; {disruption.mending}\n{forget}")
 
     async def _all(self, disruption: Disruption, command: str) -> None:

@@ -6,17 +6,17 @@ import asyncio
 import fnmatch
 import secrets
 import time
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 from edgewright.proof import autodiscover, closed, inside, served, verdict
-from edgewright.proof.case import RIGHT, WRONG, Case, Listening
+from edgewright.proof.case import RIGHT, WRONG, Case
 from edgewright.proof.disruption import Disruption, Hands
 from edgewright.proof.places import Answer, Place, PlaceError, fault
 from edgewright.proof.results import Results
-from edgewright.proof.types import Impact, Observed, Result, Verdict
+from edgewright.proof.types import Cell, Impact, Observed, Result, Verdict
 from edgewright.proof.witness import Refusal, Witness, reason
 
 READ: frozenset[Impact] = frozenset({"read"})
@@ -48,7 +48,6 @@ class Engine:
     timings: dict[str, float] = field(default_factory=dict)
     _places: dict[str, Place] = field(default_factory=dict)
     _lost: dict[str, str] = field(default_factory=dict)
-    _listeners: dict[tuple[str, int, str], asyncio.Task[Answer]] = field(default_factory=dict)
 
     async def run(self) -> tuple[Result, ...]:
         """Run every case and judge it; places are closed and disruptions undone whatever happens."""
@@ -56,7 +55,10 @@ class Engine:
             await self._timed("places and witnesses", self._begin())
             for wave in WAVES:
                 await self._timed(wave, self._wave(wave))
+            waves = {case.wave for case in self.cases}
             for disruption in self.disruptions:
+                if disruption.during not in waves and disruption.after not in waves:
+                    continue
                 await self._timed(disruption.name, self._disrupt(disruption))
             await self._timed("deliveries", self._deliveries())
         finally:
@@ -117,18 +119,7 @@ class Engine:
                 self._ask(case.receiver.vantage, "sip.wait", wait),
             )
             return _delivered(sent, got)
-        if case.listening is not None:
-            return await self._listened(case.listening, self._ask(cell.vantage, cell.probe, arguments))
         return await self._ask(cell.vantage, cell.probe, arguments)
-
-    async def _listened(self, listening: Listening, work: Coroutine[Any, Any, Answer]) -> Answer:
-        """Run `work` while a vantage listens; several cells share one listener."""
-        key = (listening.vantage, listening.port, listening.protocol)
-        if key not in self._listeners:
-            seconds = {"port": listening.port, "protocol": listening.protocol, "seconds": 6}
-            self._listeners[key] = asyncio.create_task(self._ask(listening.vantage, "port.listen", seconds))
-        await asyncio.sleep(1)
-        return await work
 
     async def _ask(self, host: str, verb: str, arguments: dict[str, Any]) -> Answer:
         place = self._places.get(host)
@@ -190,7 +181,9 @@ class _Judge:
         if case.same_as:
             cell = replace(cell, expected=replace(cell.expected, shown=self._like(case.same_as)))
         if cell.expected.reason == verdict.CLOSED:
-            observed = closed.witnessed(cell, observed, self.counted)
+            observed = closed.witnessed(cell, observed, self.counted, self.demand(cell))
+        elif "passes" in cell.arguments:
+            observed = closed.passed(cell, observed, self.counted)
         else:
             observed = replace(observed, reason=reason(self.refusals, observed.correlation))
         given, why = verdict.judge(cell, observed, self._control(cell.control))
@@ -198,6 +191,15 @@ class _Judge:
             given, why = "inconclusive", f"the answer it must equal, {case.same_as}, is not there"
         self._found[cell.id] = Result(cell, observed, given, why, found.seconds)
         return self._found[cell.id]
+
+    def demand(self, cell: Cell) -> int:
+        """Packets that the witnesses of a cell must have refused for all cells together that they witness."""
+        witnesses = set(cell.arguments["witnesses"])
+        return sum(
+            len(other.arguments["ports"])
+            for other in (case.cell for case in self.cases.values())
+            if other.expected.reason == verdict.CLOSED and witnesses >= set(other.arguments["witnesses"])
+        )
 
     def _like(self, identity: str) -> dict[str, Any] | None:
         shown = self.answers[identity].observed.shown if identity in self.answers else None

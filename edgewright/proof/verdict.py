@@ -43,6 +43,8 @@ def judge(cell: Cell, observed: Observed, control: Verdict | None = None) -> tup
 
 def _permitted(cell: Cell, observed: Observed) -> tuple[Verdict, str]:
     if not observed.allowed:
+        if found := (observed.shown or {}).get("found"):
+            return "broken", str(found)
         how = f", our hosts say {observed.reason}" if observed.reason else ""
         return "broken", f"it came as far as {observed.stage}: {_brief(observed.shown)}{how}"
     if wrong := _differences(cell.expected.shown, observed.shown):

@@ -8,8 +8,8 @@ from xml.sax.saxutils import escape
 from edgewright.plan.types import HostPlan, Plan
 
 ZONES = ("outside", "perimeter_out", "perimeter_in", "inside", "management")
-WIDTH, HEIGHT, GAP, LEFT = 150, 74, 22, 24
-ROW = 150
+WIDTH, HEIGHT, GAP, LEFT = 158, 84, 22, 24
+ROW = 164
 MOST = 9
 KINDS = {
     "edge": "Access Edge",
@@ -82,7 +82,7 @@ def _network(plan: Plan, name: str, y: int, width: int) -> str:
     subnets = "  ".join(str(subnet) for subnet in (network.ipv4, network.ipv6) if subnet is not None)
     return (
         f'<line class="net" x1="8" x2="{width - 8}" y1="{y}" y2="{y}"/>'
-        f'<text class="net" x="{width - 10}" y="{y - 6}" text-anchor="end">{escape(name)} '
+        f'<text class="net" x="{width - 10}" y="{y + 15}" text-anchor="end">{escape(name)} '
         f'<tspan class="small">{escape(subnets)}</tspan></text>'
     )
 
@@ -95,7 +95,7 @@ def _host(box: _Box, x: int, y: int) -> str:
         start = y if line < y else y + HEIGHT
         legs.append(f'<line class="leg" x1="{middle}" x2="{middle}" y1="{start}" y2="{line}"/>')
     addresses = [str(address) for address in host.addresses()]
-    shown = addresses[:3] + ([f"+{len(addresses) - 3} more"] if len(addresses) > 3 else [])
+    shown = addresses[:4] + ([f"+{len(addresses) - 4} more"] if len(addresses) > 4 else [])
     texts = [
         f'<text class="small" x="{x + 10}" y="{y + 38 + 11 * number}">{escape(text)}</text>'
         for number, text in enumerate(shown)

@@ -23,7 +23,6 @@ from . import http, names, port, sip, tls
 from .observation import HaltError, Observation, Transcript
 
 PARALLEL = 48
-WAITING = ("sip.wait", "port.listen")
 Verb = Callable[[dict[str, Any], Transcript], Awaitable[Observation]]
 
 
@@ -44,7 +43,6 @@ def verbs(sessions: sip.Sessions) -> dict[str, Verb]:
         "dns.lookup": names.lookup,
         "http.request": http.request,
         "port.scan": port.scan,
-        "port.listen": port.listen,
     }
 
 
@@ -82,7 +80,7 @@ async def serve() -> int:
             say({"id": cell["id"], "stage": "resolve", "allowed": False, "shown": {"fault": "unknown verb"}})
             return
         # Waiting for a message must not keep the message from being sent.
-        async with contextlib.nullcontext() if cell["verb"] in WAITING else gate:
+        async with contextlib.nullcontext() if cell["verb"] == "sip.wait" else gate:
             say({"id": cell["id"], **await attempt(verb, cell.get("arguments", {}))})
 
     say({"probe": 1, "python": platform.python_version()})
