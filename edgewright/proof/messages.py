@@ -103,23 +103,20 @@ def _refused(scope: Scope, seat: Seat, alice: str, bob: str) -> Iterator[Case]:
         ),
         needs=needs,
     )
-    stranger = f"mallory@{FOREIGN}"
     yield Case(
         cell(
             "relay",
-            "from one foreign domain to another",
+            "a password-less sender in our name, to a foreign domain",
             expect.refused("relay-refused", sip=True),
-            _arguments(scope, seat, alice, f"victim@other-{FOREIGN}", sender=stranger, password=None),
+            _arguments(scope, seat, alice, f"victim@{FOREIGN}", password=None),
         ),
         needs=needs,
     )
-    for label, domain in _foreign(scope):
-        to = f"somebody@{domain}"
+    for blocked in scope.deployment.policies.blocked_domains[:1]:
+        to = f"somebody@{blocked.domain}"
         expected = decided(who=alice, to=to)
-        if not expected.allowed:
-            yield Case(
-                cell(label, f"to {domain}", expected, _arguments(scope, seat, alice, to, **held)), needs=needs
-            )
+        arguments = _arguments(scope, seat, alice, to, **held)
+        yield Case(cell("blocked-domain", f"to {blocked.domain}", expected, arguments), needs=needs)
     spare = [a for a in sign_in.admitted(scope, seat) if a not in (alice, bob)]
     if spare:
         yield from _unregistered(scope, seat, spare, bob, cell, decided)
@@ -164,13 +161,6 @@ def _unregistered(
                 control=positive.cell.id,
             ),
         )
-
-
-def _foreign(scope: Scope) -> Iterator[tuple[str, str]]:
-    yield "unlisted-domain", FOREIGN
-    blocked = scope.deployment.policies.blocked_domains
-    if blocked:
-        yield "blocked-domain", blocked[0].domain
 
 
 def _route(scope: Scope, seat: Seat) -> str:

@@ -107,6 +107,19 @@ def _seat(scope: Scope, seat: Seat) -> Iterator[Case]:
             control=positive,
         )
         yield Case(cell if first else _silent(cell), "sign-in", same_as=None if first else alike)
+    for host, where in _entrances(scope, seat):
+        # Names spread clients over the Edges of a pool; each of them must let people in.
+        yield Case(
+            maker.at(
+                seat,
+                f"{name(reference)}-through-{host}",
+                f"right password, through {host}",
+                request(scope, seat, reference),
+                "sip.register",
+                where | {"user": reference, "password": RIGHT},
+            ),
+            "sign-in",
+        )
     for algorithm in ("MD5", "SHA-256"):
         yield Case(
             maker.at(
@@ -124,3 +137,24 @@ def _seat(scope: Scope, seat: Seat) -> Iterator[Case]:
 def _silent(cell: Any) -> Any:
     """The cell with no expectation of its own about what is shown: that comes from the cell it must equal."""
     return replace(cell, expected=replace(cell.expected, shown=None))
+
+
+def _entrances(scope: Scope, seat: Seat) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each Edge host's own address, where there are several: host and how to reach it."""
+    edges = scope.plan.of_kind("edge")
+    if seat.side == "inside" or len(edges) < 2:
+        return
+    for host in edges:
+        access = host.service("access")
+        for address in access.public if access else ():
+            if access and f"ipv{address.version}" == seat.family:
+                yield (
+                    host.name,
+                    {
+                        "address": str(address),
+                        "port": access.port,
+                        "name": access.fqdn,
+                        "family": seat.family,
+                        "trust": scope.trust(seat),
+                    },
+                )
