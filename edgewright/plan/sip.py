@@ -33,7 +33,7 @@ class Settings(BaseModel):
 
 
 class Socket(Settings):
-    """A listening TLS socket. Its name says side (x outside, p inside), family (4, 6), port (a 443, b 5061)."""
+    """A listening TLS socket; its name says side (x out, p in), family (4, 6), port (a 443, b 5061)."""
 
     name: str
     address: Address

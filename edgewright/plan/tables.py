@@ -11,8 +11,9 @@ A value is `name=value;...`, so that a later column changes nothing for a reader
 | `web_setting` | setting of the Access Edge configuration | `1` or `0` alone | web services |
 | `web_user` | SIP address | JSON: name, home, enabled, md5, sha256, policy (effective) | web services |
 
-Digests are H(user:realm:password). An Edge host gets no user at all; a Front End that is nobody's next hop gets,
-of users homed elsewhere, only `home`. Which hosts there are, with their addresses, is in the roles' settings (`edgewright.plan.sip`), not here.
+Digests are H(user:realm:password). An Edge host gets no user at all; a Front End that is nobody's next hop
+gets, of users homed elsewhere, only `home`. Which hosts there are, with their addresses, follows from the
+plan and is in the roles' settings (`edgewright.plan.sip`).
 """
 
 from __future__ import annotations
@@ -25,10 +26,23 @@ from typing import Any, Protocol
 
 from edgewright.model import Deployment
 from edgewright.model.credentials import Credentials, Digest
+from edgewright.model.directory import PolicyKind
 from edgewright.model.policy import ExternalAccess
 from edgewright.model.resolve import every_user
 
 SCHEMA = 1
+
+WEB_POLICY: dict[PolicyKind, tuple[str, ...]] = {
+    "external_access": (
+        "enable_outside_access",
+        "enable_federation_access",
+        "enable_xmpp_access",
+        "enable_public_cloud_access",
+    ),
+    "mobility": ("enable_mobility",),
+    "conferencing": ("allow_anonymous_participants_in_meetings",),
+}
+"""Effective settings that the web services enforce or show a user of his own policy."""
 SWITCHES = (
     "allow_outside_users",
     "allow_anonymous_users",
@@ -157,10 +171,11 @@ def _users(deployment: Deployment, credentials: Credentials, only: str | None) -
 def _web_users(deployment: Deployment, credentials: Credentials) -> Iterator[tuple[str, str]]:
     directory = deployment.directory.users
     none = Digest("", "")
-    mobility = every_user(deployment, "mobility")
-    for (address, access, _), (_, mobile, _) in zip(
-        every_user(deployment, "external_access"), mobility, strict=True
-    ):
+    effective: dict[str, dict[str, bool]] = {address: {} for address in directory}
+    for kind, settings in WEB_POLICY.items():
+        for address, policy, _ in every_user(deployment, kind):
+            effective[address] |= {name: getattr(policy, name) for name in settings}
+    for address, values in effective.items():
         digest = credentials.users.get(address, none)
         value = {
             "name": directory[address].name,
@@ -168,10 +183,7 @@ def _web_users(deployment: Deployment, credentials: Credentials) -> Iterator[tup
             "enabled": directory[address].enabled,
             "md5": digest.md5,
             "sha256": digest.sha256,
-            "policy": {
-                "enable_outside_access": getattr(access, "enable_outside_access", False),
-                "enable_mobility": getattr(mobile, "enable_mobility", False),
-            },
+            "policy": values,
         }
         yield address, json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 

@@ -18,6 +18,7 @@ PACKAGES = (
     "kamailio-tls-modules",
 )
 VOLUMES = ("/var/lib/edgewright",)
+USERS = ("g edgewright -",)
 LISTENS = ("access", "federation", "sip")
 
 

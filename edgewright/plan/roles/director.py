@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 PACKAGES = ("kamailio", "kamailio-sqlite-modules", "kamailio-tls-modules")
 VOLUMES = ("/var/lib/edgewright",)
+USERS = ("g edgewright -",)
 LISTENS = ("sip",)
 
 

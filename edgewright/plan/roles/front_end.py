@@ -22,6 +22,7 @@ PACKAGES = (
     "postgresql",
 )
 VOLUMES = ("/var/lib/edgewright", "/var/lib/postgresql")
+USERS = ("g edgewright -",)
 LISTENS = ("sip", "postgresql")
 
 
