@@ -20,11 +20,11 @@ up: venv ## Get what is missing, provision the lab, configure it, prove it, writ
 	@$(BIN)/edgewright up $(FOLDER)
 
 test: venv ## Every test, including the acceptance tests against the lab
-	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/unit services
 	@$(PYTEST) tests/acceptance
 
 unit: venv ## Only the tests that need no lab
-	@$(PYTEST) tests/unit
+	@$(PYTEST) tests/unit services
 
 down: venv ## Remove all that `make up` made, and nothing else
 	@$(BIN)/edgewright down $(FOLDER)
