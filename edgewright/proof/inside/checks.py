@@ -134,7 +134,7 @@ def listeners(text: str) -> set[tuple[str, int]]:
         if len(parts) < 5:
             continue
         address, _, port = parts[4].rpartition(":")
-        address = address.strip("[]").partition("%")[0]
+        address = address.partition("%")[0].strip("[]")
         if address != "*" and ipaddress.ip_address(address).is_loopback:
             continue
         found.add((parts[0], int(port)))
