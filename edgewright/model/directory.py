@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from edgewright.model.base import Model
-from edgewright.model.topology import Fqdn
+from edgewright.model.topology import Fqdn, Text
 
 SipAddress = Annotated[
     str,
@@ -33,17 +33,24 @@ Grants = Annotated[dict[PolicyKind, str], AfterValidator(_ordered)]
 class User(Model):
     """One account: where it is homed, whether it is enabled, and its granted user policies by kind (J05)."""
 
-    name: str = ""
+    name: Text = ""
+    """The name to show."""
     home: Fqdn | None = None
-    """Pool FQDN of a Front End pool; None: the only one there is."""
+    """Name of the user's Front End pool; left out: the only one there is."""
     enabled: bool = True
+    """False: nobody can sign in with this account."""
     policies: Grants = {}
+    """User policies granted, by kind: a name under `user` of that kind in `policies.yml`."""
 
 
 class Directory(Model):
     """`users.yml` (or `users.csv`): users and groups. Groups are distribution lists; they nest by name."""
 
     schema_: Literal[1] = Field(default=1, alias="schema")
+    """Version of this format: 1."""
     users: dict[SipAddress, User] = {}
-    groups: dict[str, tuple[str, ...]] = {}
-    group_policies: dict[str, Grants] = {}
+    """Users by SIP address, without `sip:`."""
+    groups: dict[Text, tuple[str, ...]] = {}
+    """Distribution lists: addresses of users and names of other groups."""
+    group_policies: dict[Text, Grants] = {}
+    """Policies granted to everybody in a group; nobody may get two of one kind (J05)."""

@@ -16,7 +16,7 @@ from pydantic_core import ErrorDetails
 from edgewright.model.base import Model
 from edgewright.model.directory import SipAddress
 from edgewright.model.documents import Document, Place, holds
-from edgewright.model.topology import Fqdn, HostName
+from edgewright.model.topology import Fqdn, HostName, Name, Text
 
 _SCALAR = (
     "string_type", "bool_type", "bool_parsing", "int_type", "int_parsing", "literal_error", "url_type",
@@ -262,7 +262,7 @@ def type_words(annotation: Any) -> str:
 
 def _patterns() -> dict[str, str]:
     found = {}
-    for alias in (Fqdn, HostName, SipAddress):
+    for alias in (Fqdn, HostName, Name, SipAddress, Text):
         for extra in get_args(alias)[1:]:
             for constraint in extra.metadata:
                 if getattr(constraint, "pattern", None):

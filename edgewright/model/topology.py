@@ -31,6 +31,18 @@ Fqdn = Annotated[
 ]
 """A lower-case DNS name of at least two labels without a trailing dot (RFC 1123 section 2.1)."""
 
+Name = Annotated[
+    str,
+    Field(
+        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
+        description="short name of lower-case letters, digits, _ and -, such as perimeter_out",
+    ),
+]
+"""A name of ours for a network or a site; it becomes part of file names, rules and comments on hosts."""
+
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=250, description="line of text")]
+"""Free text that is shown to people."""
+
 HostName = Annotated[
     str,
     Field(
@@ -45,14 +57,18 @@ class Addresses(Model):
     """An address for each family that exists at this place."""
 
     ipv4: IPv4Address | None = None
+    """The IPv4 address; left out: derived, or none where the network has no IPv4."""
     ipv6: IPv6Address | None = None
+    """The IPv6 address; left out: derived, or none where the network has no IPv6."""
 
 
 class Network(Model):
     """One subnet with IPv4, IPv6 or both; a family that is left out does not exist there."""
 
     ipv4: IPv4Network | None = None
+    """The IPv4 subnet, e.g. `198.18.1.0/24`."""
     ipv6: IPv6Network | None = None
+    """The IPv6 subnet, e.g. `"2001:db8:0:2::/64"`."""
     gateway: Addresses = Addresses()
     """The router that leads out of this network where other people run it; else: the firewall of the site."""
 
@@ -61,9 +77,13 @@ class Existing(Model):
     """A host that is already there: how to reach it. Without this, provisioning makes the host."""
 
     address: IPv4Address | IPv6Address
+    """Where ssh reaches it from the controller."""
     host_key: str = Field(pattern=r"^(ssh-ed25519|ecdsa-sha2-nistp256|ssh-rsa) [A-Za-z0-9+/=]+$")
-    user: str = "root"
+    """Its public host key, as in `ssh-keyscan`: type and base64."""
+    user: str = Field(default="root", pattern=r"^[a-z_][a-z0-9_-]{0,31}$")
+    """The user to log in as: root, or one that may use sudo."""
     port: int = Field(default=22, ge=1, le=65535)
+    """The port of its ssh server."""
 
 
 class Host(Model):
@@ -75,11 +95,15 @@ class Host(Model):
     """
 
     name: HostName
+    """Its name, unique in the organisation; a number at its end decides the derived addresses."""
     addresses: dict[str, Addresses] = {}
+    """Addresses by network name, where they are not to be derived."""
     services: dict[EdgeService, Addresses] = {}
+    """External addresses by Edge service, where they are not to be derived (N02)."""
     public: dict[PublicService, Addresses] = {}
-    """What the Internet sees where there is NAT; `web` is a reverse proxy's."""
+    """What the Internet sees where there is NAT (N10, N12); `web` is a reverse proxy's."""
     existing: Existing | None = None
+    """A machine that is already there; left out: provisioning makes it."""
 
 
 def _host(value: Any) -> Any:
@@ -99,7 +123,9 @@ class Pool(Model):
     """What pools of every role share. A pool of one host is still a pool."""
 
     hosts: Hosts
+    """Its hosts: names, or mappings of a host's fields."""
     platform: Platform = "linux"
+    """What runs there: our Linux components, or the genuine product on Windows."""
     sip_balancing: Literal["dns", "balancer"] = "dns"
     """How SIP spreads over the hosts (Q05, G01); web traffic is never balanced by DNS (V10)."""
 
@@ -108,28 +134,37 @@ class EdgeListener(Model):
     """An external Edge service: its name, and its port where all three share one address (N08)."""
 
     fqdn: Fqdn
+    """The name that outside clients use."""
     port: int = Field(default=443, ge=1, le=65535)
+    """Its port; with `single_address` the defaults are 5061, 444 and 443."""
 
 
 class AvListener(EdgeListener):
     """The A/V Edge; `relay_ports` is the range of E09-E12."""
 
     relay_ports: str = Field(default="50000-59999", pattern=r"^\d{1,5}-\d{1,5}$")
+    """First and last port of the range for media (E09-E12)."""
 
 
 class EdgePool(Pool):
     """Edge hosts: two interfaces, default gateway outside only, inside networks routed inward (N01-N03)."""
 
     pool: Fqdn
+    """The pool's name on its internal side, in the internal domain (G12)."""
     next_hop: Fqdn
     """The one pool that gets what comes from outside: a Director, else a Front End (G06)."""
     access: EdgeListener
+    """Access Edge: SIP of clients and partners; XMPP shares its address."""
     web_conferencing: EdgeListener | None = None
+    """Web Conferencing Edge; left out: not deployed."""
     av: AvListener | None = None
+    """A/V Edge; left out: not deployed."""
     single_address: bool = False
     """True: the three services share one external address per family and differ by port (N08)."""
     federation: bool = True
+    """Whether SIP federation passes here (5061); only one pool can be the route (G04)."""
     xmpp: bool = True
+    """Whether XMPP federation passes here (5269)."""
     internal_ipv6: bool | None = None
     """Whether the internal side has IPv6 (S03, S14); left out: as its network has."""
     external_ipv6: bool | None = None
@@ -142,8 +177,11 @@ class DirectorPool(Pool):
     """Directors: pre-authenticate, route, home nobody; single-homed (COLO)."""
 
     pool: Fqdn
+    """The pool's name, in the internal domain."""
     external_web: Fqdn | None = None
+    """Name of its web services outside, published by the proxy in addition to the Front End's (W2)."""
     internal_web: Fqdn | None = None
+    """Name of its web services inside; left out: the pool's."""
     balancer: Addresses = Addresses()
     """A balancer's address for web (G13, V10), and for SIP too with `sip_balancing: balancer`."""
 
@@ -152,11 +190,15 @@ class FrontEndPool(Pool):
     """Front Ends: home of users; `media` names the Edge pool for A/V (G05)."""
 
     pool: Fqdn
+    """The pool's name, in the internal domain; users have it as their home."""
     media: Fqdn | None = None
+    """The Edge pool through which audio and video of its users go (G05)."""
     database: Fqdn | None = None
-    """Pool of database hosts; None: PostgreSQL on the first host of this pool."""
+    """Pool of database hosts; left out: PostgreSQL on the first host of this pool."""
     external_web: Fqdn | None = None
+    """Name of its web services outside, published by the proxy (W1); never the internal one."""
     internal_web: Fqdn | None = None
+    """Name of its web services inside; left out: the pool's."""
     balancer: Addresses = Addresses()
     """A balancer's address for web (G13, V10), and for SIP too with `sip_balancing: balancer`."""
 
@@ -165,13 +207,16 @@ class DatabasePool(Pool):
     """PostgreSQL hosts for Front End pools."""
 
     pool: Fqdn
+    """The pool's name, in the internal domain."""
 
 
 class ProxyPool(Pool):
-    """Reverse proxies (section 6): `publishes` limits them to some external names; empty: all."""
+    """Reverse proxies, which publish web services to the Internet (reference section 6)."""
 
     pool: Fqdn | None = None
+    """A name for them all, in the internal domain; left out: that of the first host."""
     publishes: tuple[Fqdn, ...] = ()
+    """External web names that they publish; left out: all."""
     balancer: Addresses = Addresses()
     """A balancer's external address, needed where there are several proxies (V10)."""
 
@@ -180,7 +225,9 @@ class Firewalls(Model):
     """Routers that Edgewright makes and configures; leave out where other people run the firewalls."""
 
     outer: Hosts | None = None
+    """Between the Internet and the perimeter."""
     inner: Hosts | None = None
+    """Between the perimeter and the inside."""
 
 
 class DnsServers(Pool):
@@ -195,15 +242,23 @@ class Site(Model):
     """A site: its pools and which network plays which part (default: the one of the same name)."""
 
     networks: dict[Zone, str] = {}
+    """Which network plays which part; a part that is left out is played by the network of its name."""
     inside_ranges: tuple[IPv4Network | IPv6Network, ...] = ()
     """Further inside subnets (clients, servers) to which Edge hosts and proxies route inward (N03, N09)."""
     edge: Annotated[tuple[EdgePool, ...], BeforeValidator(_pools)] = ()
+    """Edge pools: one mapping, or a list of them."""
     director: Annotated[tuple[DirectorPool, ...], BeforeValidator(_pools)] = ()
+    """Director pools; a site may have none."""
     front_end: Annotated[tuple[FrontEndPool, ...], BeforeValidator(_pools)] = ()
+    """Front End pools, the homes of users."""
     reverse_proxy: Annotated[tuple[ProxyPool, ...], BeforeValidator(_pools)] = ()
+    """Reverse proxies."""
     database: Annotated[tuple[DatabasePool, ...], BeforeValidator(_pools)] = ()
+    """Database hosts apart from the Front Ends."""
     firewalls: Firewalls = Firewalls()
+    """Routers that we make; left out: other people run the firewalls."""
     dns: DnsServers | None = None
+    """Inside DNS servers that we make; left out: there are others."""
 
     def network(self, zone: Zone) -> str:
         """Name of the network that plays `zone` at this site."""
@@ -214,15 +269,20 @@ class Routes(Model):
     """One federation and one XMPP route for the organisation: pool FQDNs of Edge pools (G04, C13)."""
 
     federation: Fqdn | None = None
+    """The Edge pool through which all federated and public IM signalling goes (G04)."""
     xmpp: Fqdn | None = None
+    """The Edge pool through which all XMPP goes (C13)."""
 
 
 class SimpleUrls(Model):
     """Simple URLs in one of the three forms of Q08; `meet` may be per SIP domain. `admin` is inside only."""
 
     meet: HttpUrl | dict[Fqdn, HttpUrl] | None = None
+    """Where meetings are joined; with several SIP domains a mapping from each to its URL."""
     dialin: HttpUrl | None = None
+    """The dial-in page."""
     admin: HttpUrl | None = None
+    """The control panel, inside only, never published."""
 
 
 CertificateSlot = Literal[
@@ -238,8 +298,11 @@ class CertificateFiles(Model):
     """
 
     certificate: str
+    """PEM file of the certificate."""
     key: str
+    """PEM file of its key, encrypted with Vault or outside the repository."""
     chain: str | None = None
+    """PEM file of the intermediate certificates."""
 
 
 CertificateSource = Literal["acme", "own_ca", "windows_store"] | CertificateFiles
@@ -252,36 +315,50 @@ class Acme(Model):
     """
 
     directory: HttpUrl
-    contact: str | None = None
+    """URL of the ACME directory."""
+    contact: Text | None = None
+    """Contact of the account, e.g. `mailto:certificates@contoso.example`."""
     dns_server: IPv4Address | IPv6Address
-    tsig_key: str = "acme"
+    """The server that takes dynamic updates of the outside zones (RFC 2136)."""
+    tsig_key: str = Field(default="acme", pattern=r"^[A-Za-z0-9.-]{1,63}$")
+    """Name of the key that signs these updates; its secret is in the credentials."""
     ca_bundle: str | None = None
     """PEM file on the controller that verifies the directory itself; None: the system's."""
-    profile: str | None = None
+    profile: str | None = Field(default=None, pattern=r"^[A-Za-z0-9._-]{1,63}$")
+    """Profile of certificates to ask for, where the directory offers several."""
 
 
 class Certificates(Model):
     """Source per slot; `outside` and `inside` are the defaults for slots facing that side."""
 
     outside: CertificateSource = "acme"
+    """Source for what outsiders see."""
     inside: CertificateSource = "own_ca"
+    """Source for what only insiders and our own hosts see."""
     slots: dict[CertificateSlot, CertificateSource] = {}
+    """Another source for single slots."""
     acme: Acme | None = None
+    """The ACME directory; left out: the surroundings'."""
     renew_before_days: int = Field(default=30, ge=1, le=365)
+    """Renew when fewer days than this are left."""
 
 
 class Waiver(Model):
     """A lint finding that the operator accepts: rule id, reason, optionally only for one object."""
 
     rule: str
-    reason: str = Field(min_length=5)
+    """The id of the rule, as the finding shows it."""
+    reason: Text = Field(min_length=5)
+    """Why that is accepted."""
     subject: str | None = None
+    """Only for this pool, host, network or name; left out: for all."""
 
 
 class Management(Model):
     """From where hosts are administered by ssh: subnets; empty: the lab's own bridge addresses."""
 
     networks: tuple[IPv4Network | IPv6Network, ...] = ()
+    """Subnets from which ssh to the hosts is allowed."""
 
 
 class Topology(Model):
@@ -295,18 +372,31 @@ class Topology(Model):
     }
 
     schema_: Literal[1] = Field(alias="schema")
-    organization: str = Field(min_length=1)
+    """Version of this format: 1."""
+    organization: Text = Field(min_length=1)
+    """The organisation's name, for people."""
     sip_domains: tuple[Fqdn, ...] = Field(min_length=1)
+    """The domains of its users; the first is the realm of digest authentication."""
     internal_domain: Fqdn
+    """The domain that pools and hosts are named in."""
     dns: Literal["separate", "split_brain", "pin_point"] = "separate"
-    networks: dict[str, Network]
-    sites: dict[str, Site] = Field(min_length=1)
+    """How inside and outside names relate: two domains, one domain in two views, or single names (DI10)."""
+    networks: dict[Name, Network]
+    """The subnets, by a name of your own; a family that does not exist is left out."""
+    sites: dict[Name, Site] = Field(min_length=1)
+    """The places with their pools, by a name of your own."""
     routes: Routes = Routes()
+    """The one way to federated partners, and the one to XMPP partners."""
     simple_urls: SimpleUrls = SimpleUrls()
+    """The short URLs for people."""
     certificates: Certificates = Certificates()
+    """Where certificates come from."""
     management: Management = Management()
+    """From where hosts are administered."""
     time_zone: str = "Etc/UTC"
+    """Time zone of the hosts, e.g. `Europe/Berlin`."""
     waivers: tuple[Waiver, ...] = ()
+    """Findings of the documented rules that you accept."""
 
     def pools(self) -> Iterator[tuple[str, Role, Pool]]:
         """Every pool as (site name, role, pool), in a stable order: sites by name, roles as declared."""

@@ -159,7 +159,7 @@ def _nat_known(deployment: Deployment) -> Iterator[Problem]:
         services = tuple(listeners(found.pool)) if isinstance(found.pool, EdgePool) else ("web",)
         for index, host in enumerate(found.pool.hosts):
             for family in ("ipv4", "ipv6"):
-                subnet = getattr(network, family)
+                subnet = getattr(network, family, None)
                 if not subnet or not any(
                     subnet.version == private.version and subnet.subnet_of(private) for private in PRIVATE
                 ):
