@@ -3,10 +3,9 @@
 Each text is complete and can be loaded again at any time in one transaction: rules are replaced, named
 counters live on (declaring one that exists changes nothing), so the proof can read them before and after.
 
-- A host's own: table `inet edgewright`; operators add rules to its chains `local_input` and `local_output` in
-  files of `/etc/edgewright/local/nftables/`. Vantages and the world may send what they like.
-- A router's, besides: table `inet edgewright_router`, chain `local_forward`, files of
-  `/etc/edgewright/local/nftables-router/`.
+Every host has table `inet edgewright`; a router has table `inet edgewright_router` besides, for what passes.
+Operators add rules to their chains `local_input`, `local_output` and `local_forward` in files of
+`/etc/edgewright/local/nftables/`. Vantages and the world may send what they like.
 """
 
 from __future__ import annotations
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 
 HOST_TABLE = "edgewright"
 ROUTER_TABLE = "edgewright_router"
-HOST_INCLUDES = "/etc/edgewright/local/nftables/*.nft"
-ROUTER_INCLUDES = "/etc/edgewright/local/nftables-router/*.nft"
+INCLUDES = "/etc/edgewright/local/nftables/*.nft"
 
 DROP_INPUT = "drop_in"
 DROP_OUTPUT = "drop_out"
@@ -38,12 +36,23 @@ MULTICAST = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-li
 
 def host_rules(plan: Planned, host: HostPlan) -> str:
     """What may reach and leave a host: `/etc/nftables.conf`."""
-    return _host(plan, host).text(f"{host.name} ({host.kind})", HOST_INCLUDES)
+    return _text(host, _host(plan, host))
 
 
 def router_rules(plan: Planned, host: HostPlan) -> str:
-    """What may pass between the two networks of a firewall."""
-    return _router(plan, host).text(f"{host.name} ({host.kind})", ROUTER_INCLUDES)
+    """The same for a firewall, and what may pass between its two networks."""
+    return _text(host, _host(plan, host), _router(plan, host))
+
+
+def _text(host: HostPlan, *rulesets: _Ruleset) -> str:
+    lines = [
+        "#!/usr/sbin/nft -f",
+        f"# {host.name} ({host.kind}): made from the flows of the plan; local rules belong in {INCLUDES}",
+        "",
+    ]
+    for rules in rulesets:
+        lines += [*rules.lines(), ""]
+    return "\n".join([*lines, f'include "{INCLUDES}"', ""])
 
 
 def counters(plan: Planned, host: HostPlan) -> tuple[str, ...]:
@@ -55,8 +64,9 @@ def counters(plan: Planned, host: HostPlan) -> tuple[str, ...]:
 class _Ruleset:
     """One table in the making."""
 
-    def __init__(self, table: str) -> None:
+    def __init__(self, table: str, plan: Planned) -> None:
         self.table = table
+        self.plan = plan
         self.counters: dict[str, None] = {}
         self.hooks: dict[str, str] = {}
         self.bodies: dict[str, list[str]] = {}
@@ -89,11 +99,11 @@ class _Ruleset:
         """The rules of one flow between two ends: one for each family that both have."""
         rules = []
         for name, version in (("ip", 4), ("ip6", 6)):
-            left, right = _side(source, version), _side(target, version)
-            if left == () or right == () or (left is None and right is None):
+            left, right = self._side(source, version), self._side(target, version)
+            if left == "" or right == "" or (left is None and right is None):
                 continue
-            ends = [f"{name} saddr {_set(left)}"] if left else []
-            ends += [f"{name} daddr {_set(right)}"] if right else []
+            ends = [f"{name} saddr {left}"] if left else []
+            ends += [f"{name} daddr {right}"] if right else []
             if flow.protocol == "icmp":
                 ends.append(f"{'icmp' if version == 4 else 'icmpv6'} type {flow.ports}")
             else:
@@ -103,11 +113,18 @@ class _Ruleset:
             self.counters[flow.id] = None
         return rules
 
-    def text(self, title: str, includes: str) -> str:
+    def _side(self, end: End | tuple[Address, ...], version: int) -> str | None:
+        """One end in one family as nft writes it; None: any; empty: that family is not there."""
+        if isinstance(end, tuple):
+            return _braced([str(address) for address in end if address.version == version])
+        if not end.addresses and not end.networks:
+            return None
+        return self.plan.once(
+            ("nft", id(end), version), lambda: _set(_collapse((*end.networks, *end.addresses), version))
+        )
+
+    def lines(self) -> list[str]:
         lines = [
-            "#!/usr/sbin/nft -f",
-            f"# {title}: made from the flows of the plan; local rules belong in {includes}",
-            "",
             f"table inet {self.table} {{",
             *(f"\tcounter {name} {{ }}" for name in self.counters),
             *(f"\tchain {name} {{ {hook} }}" for name, hook in self.hooks.items()),
@@ -118,11 +135,11 @@ class _Ruleset:
         ]
         for name, body in self.bodies.items():
             lines += [f"\tchain {name} {{", *(f"\t\t{line}" for line in body), "\t}"]
-        return "\n".join([*lines, "}", "", f'include "{includes}"', ""])
+        return [*lines, "}"]
 
 
 def _host(plan: Planned, host: HostPlan) -> _Ruleset:
-    rules = _Ruleset(HOST_TABLE)
+    rules = _Ruleset(HOST_TABLE, plan)
     mine = frozenset(host.addresses())
 
     def own(end: End) -> tuple[Address, ...]:
@@ -165,7 +182,7 @@ def _explained(flow: Flow, rules: list[str]) -> list[str]:
 
 
 def _router(plan: Planned, host: HostPlan) -> _Ruleset:
-    rules = _Ruleset(ROUTER_TABLE)
+    rules = _Ruleset(ROUTER_TABLE, plan)
     outer, inner = host.interfaces[0], host.interfaces[1]
     perimeter, other = (inner, outer) if host.kind == "firewall_outer" else (outer, inner)
     passing: list[str] = []
@@ -221,15 +238,6 @@ def _on(plan: Planned, end: End, interface: Interface) -> tuple[Address, ...]:
     return tuple(a for a in end.addresses if any(a in n for n in subnets))
 
 
-def _side(end: End | tuple[Address, ...], version: int) -> tuple[Subnet, ...] | None:
-    """The networks of one family at an end; None: any; (): that family is not there."""
-    if isinstance(end, tuple):
-        return _collapse(end, version)
-    if not end.addresses and not end.networks:
-        return None
-    return _collapse((*end.networks, *end.addresses), version)
-
-
 def _collapse(items: Iterable[Address | Subnet], version: int) -> tuple[Subnet, ...]:
     if version == 4:
         four = (IPv4Network(i) if isinstance(i, IPv4Address) else i for i in items)
@@ -239,5 +247,8 @@ def _collapse(items: Iterable[Address | Subnet], version: int) -> tuple[Subnet, 
 
 
 def _set(subnets: tuple[Subnet, ...]) -> str:
-    texts = [str(n.network_address) if n.prefixlen == n.max_prefixlen else str(n) for n in subnets]
-    return texts[0] if len(texts) == 1 else f"{{ {', '.join(texts)} }}"
+    return _braced([str(n.network_address) if n.prefixlen == n.max_prefixlen else str(n) for n in subnets])
+
+
+def _braced(texts: list[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{{ {', '.join(texts)} }}" if texts else ""

@@ -252,9 +252,8 @@ def files(plan: Plan, form: str, section: str | None = None) -> dict[str, str]:
     else:
         for host in plan.hosts.values():
             if section in {None, host.name} and host.platform == "linux":
-                found[f"{host.name}.nft"] = nft.host_rules(plan, host)
-                if host.forwarding:
-                    found[f"{host.name}-router.nft"] = nft.router_rules(plan, host)
+                rules = nft.router_rules if host.forwarding else nft.host_rules
+                found[f"{host.name}.nft"] = rules(plan, host)
         choices = list(plan.hosts)
     if section is not None and not found:
         raise UnknownSectionError(f"nothing is called {section}; there are {', '.join(choices)}")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from edgewright.model.topology import CertificateSlot, CertificateSource, EdgeService, Platform, Pool, Zone
+
+T = TypeVar("T")
 
 Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
@@ -257,6 +260,17 @@ class Planned:
             for host in dict.fromkeys(flow.source.hosts + flow.target.hosts):
                 found.setdefault(host, []).append(flow)
         return {host: tuple(flows) for host, flows in found.items()}
+
+    @cached_property
+    def _made(self) -> dict[Hashable, Any]:
+        return {}
+
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
+        """What `make` gives, worked out once for this key: for what many hosts have in common."""
+        if key not in self._made:
+            self._made[key] = make()
+        found: T = self._made[key]
+        return found
 
     def flows_of(self, host: str) -> tuple[Flow, ...]:
         """The flows that begin or end at a host, in the order of the plan."""
