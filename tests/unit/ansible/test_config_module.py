@@ -396,5 +396,5 @@ def test_packages_are_installed_only_when_missing(tmp_path: Path) -> None:
     config = module.Config(wanted(tmp_path, packages=["nginx", "knot", "lego"]))
     config.run_command = answer
     assert config.apply()["actions"] == ["install knot lego"]
-    assert [c for c in calls if "install" in c][0][-2:] == ["knot", "lego"]
+    assert next(c for c in calls if "install" in c)[-2:] == ["knot", "lego"]
     assert not (tmp_path / "usr/sbin/policy-rc.d").exists()

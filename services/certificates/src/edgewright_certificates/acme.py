@@ -111,6 +111,7 @@ class Client:
             "RFC2136_TSIG_SECRET_FILE": str(SECRET),
             "RFC2136_POLLING_INTERVAL": "1",
             "RFC2136_TTL": "60",
+            "RFC2136_SEQUENCE_INTERVAL": "0",  # a minute between names otherwise
         }
         if settings.get("ca"):
             environment["LEGO_CA_CERTIFICATES"] = settings["ca"]
