@@ -73,7 +73,11 @@ def up(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
             counts = stack.up(step)
             step.say(", ".join(f"{count} {word}" for word, count in counts.items()))
             document = machines.write(place, plan, {**stack.outputs(), **reached})
-        return Done(document, counts, dict(progress.timings))
+        done = Done(document, counts, dict(progress.timings))
+        if done.changed:
+            # A shared connection to a host that was made anew or started would hang until ssh gives it up.
+            close_connections(place, plan.deployment)
+        return done
 
 
 def ready(folder: Path, progress: Progress, place: Paths | None = None) -> dict[str, str]:
@@ -138,6 +142,7 @@ def down(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
     with only_one(place, f"down {name}"):
         counts: dict[str, int] = {}
         close_connections(place, name)
+        shutil.rmtree(place.sockets(name), ignore_errors=True)
         if shutil.which("podman", path=needs.SEARCH) is not None:
             podman = Podman(place.containers_conf)
             tool = Tools(place).find_pulumi()
@@ -172,11 +177,10 @@ def sweep(place: Paths, podman: Podman, name: str) -> dict[str, list[str]]:
 
 
 def close_connections(place: Paths, name: str) -> None:
-    """End the shared ssh connections and remove their folder."""
+    """End the shared ssh connections of a deployment."""
     folder, config = place.sockets(name), place.deployment(name) / "ssh_config"
     if folder.is_dir():
         for socket in folder.iterdir():
             if config.exists():
                 argv = ["ssh", "-F", str(config), "-o", f"ControlPath={socket}", "-O", "exit", "any"]
                 subprocess.run(argv, check=False, capture_output=True, stdin=subprocess.DEVNULL)
-        shutil.rmtree(folder, ignore_errors=True)

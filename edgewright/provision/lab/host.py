@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import re
@@ -97,11 +98,16 @@ class HostHandler(Handler):
         sysctls = {
             **sysctl.values(forwarding=inputs["forwarding"] == "true"),
             "net.ipv6.conf.default.accept_dad": "0",
+            # What systemd sets on a real machine; with the kernel's 10 a burst of log lines loses some.
+            "net.unix.max_dgram_qlen": "512",
         }
         for key, value in sysctls.items():
             args += ["--sysctl", f"{key}={value}"]
         for interface in inputs["interfaces"]:
-            options = [f"interface_name={interface['name']}"]
+            options = [
+                f"interface_name={interface['name']}",
+                f"mac={mac_address(inputs['name'], interface['name'])}",
+            ]
             options += [f"ip={interface[f].split('/')[0]}" for f in ("ipv4", "ipv6") if interface[f]]
             args += ["--network", f"{interface['network']}:{','.join(options)}"]
         for volume in inputs["volumes"]:
@@ -251,6 +257,12 @@ def network_config(inputs: dict[str, Plain]) -> str:
     for route in inputs["routes"]:
         config["routes"].append({**route, "family": str(ip_address(route["via"]).version)})
     return json.dumps(config, indent=1, sort_keys=True) + "\n"
+
+
+def mac_address(host: str, interface: str) -> str:
+    """A local address that stays: after a restart neighbours would go on sending to the old one."""
+    digest = hashlib.sha256(f"{host}/{interface}".encode()).digest()
+    return ":".join(f"{byte:02x}" for byte in (0x02, *digest[:5]))
 
 
 def hosts_file(inputs: dict[str, Plain]) -> str:
