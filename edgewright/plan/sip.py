@@ -6,10 +6,11 @@ Sources: reference sections 3 and 9a (MTLS 5061 between all SIP hosts), G06 (an 
 from __future__ import annotations
 
 import zlib
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Annotated, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 if TYPE_CHECKING:
     from edgewright.model.topology import EdgePool
@@ -19,7 +20,16 @@ if TYPE_CHECKING:
 SIP_TLS_PORT = 5061
 CLIENT_PORT = 443
 
-Address = IPv4Address | IPv6Address
+
+@lru_cache(maxsize=65536)
+def _text(address: IPv4Address | IPv6Address) -> str:
+    """Kept, since a pool's addresses are told to every host that knows the pool."""
+    return str(address)
+
+
+Address = Annotated[
+    IPv4Address | IPv6Address, PlainSerializer(_text, return_type=str, when_used="json-unless-none")
+]
 Port = Annotated[int, Field(ge=1, le=65535)]
 SipRole = Literal["edge", "director", "front_end"]
 Tables = dict[str, dict[str, str]]
@@ -81,32 +91,42 @@ def inside_sockets(host: HostPlan) -> tuple[Socket, ...]:
 
 def pools(base: Base, role: SipRole) -> tuple[PoolPlan, ...]:
     """All pools of a role, by name."""
-    return tuple(base.pools[name] for name in sorted(base.pools) if base.pools[name].kind == role)
+    return base.once(
+        ("sip pools", role),
+        lambda: tuple(base.pools[name] for name in sorted(base.pools) if base.pools[name].kind == role),
+    )
 
 
 def sip_pool(base: Base, pool: PoolPlan, from_: HostPlan) -> SipPool:
     """A pool as seen from a host: every address of every member in a family that the host has, too."""
-    sockets = {socket.address.version: socket.name for socket in inside_sockets(from_)}
+    families = tuple(sorted({address.version for address in inside_addresses(from_)}))
+    return base.once(("sip pool", pool.name, families), lambda: _sip_pool(base, pool, families))
+
+
+def _sip_pool(base: Base, pool: PoolPlan, families: tuple[int, ...]) -> SipPool:
     return SipPool(
         pool=pool.name,
         role=cast("SipRole", pool.kind),
         set=set_number(pool.name),
         members=tuple(
-            Destination(host=member.fqdn, address=address, socket=sockets[address.version])
+            Destination(host=member.fqdn, address=address, socket=f"p{address.version}")
             for member in base.pool_hosts(pool.name)
             for address in inside_addresses(member)
-            if address.version in sockets
+            if address.version in families
         ),
     )
 
 
 def host_table(base: Base) -> dict[str, str]:
     """Table `hosts`: address (without brackets) -> `role=...;pool=...` of every SIP host."""
-    return {
-        str(address): f"role={host.kind};pool={host.pool}"
-        for host in base.of_kind("edge", "director", "front_end")
-        for address in inside_addresses(host)
-    }
+    return base.once(
+        "sip hosts",
+        lambda: {
+            str(address): f"role={host.kind};pool={host.pool}"
+            for host in base.of_kind("edge", "director", "front_end")
+            for address in inside_addresses(host)
+        },
+    )
 
 
 def pool_table(*known: SipPool) -> dict[str, str]:

@@ -88,18 +88,25 @@ def resolvers(base: Base, host: HostPlan) -> tuple[Address, ...]:
 
 def _entries(base: Base, host: HostPlan) -> Iterable[HostsEntry]:
     """Its own name; perimeter hosts know the inside by file; everybody does where no DNS server is ours."""
-    found: dict[str, list[str]] = {}
     inner = host.interfaces[-1]
-    for own in (inner.ipv4, inner.ipv6):
-        if own is not None:
-            found[str(own)] = [host.fqdn, host.name]
-    if _knows_by_file(base, host):
-        for zone in base.zones:
-            for record in zone.records if zone.view == "inside" else ():
-                if record.type in ("A", "AAAA") and record.name.endswith(f".{base.topology.internal_domain}"):
-                    names = found.setdefault(record.value, [])
-                    names += [record.name] if record.name not in names else []
-    return (HostsEntry(address=address, names=names) for address, names in found.items())
+    mine = [str(own) for own in (inner.ipv4, inner.ipv6) if own is not None]
+    known = base.once("hosts file", lambda: _inside(base)) if _knows_by_file(base, host) else {}
+    for address in mine:
+        others = known[address].names if address in known else []
+        names = [host.fqdn, host.name, *(name for name in others if name != host.fqdn)]
+        yield HostsEntry(address=address, names=names)
+    yield from (entry for address, entry in known.items() if address not in mine)
+
+
+def _inside(base: Base) -> dict[str, HostsEntry]:
+    """Every inside address with its names in the internal domain."""
+    found: dict[str, dict[str, None]] = {}
+    end = f".{base.topology.internal_domain}"
+    for zone in base.zones:
+        for record in zone.records if zone.view == "inside" else ():
+            if record.type in ("A", "AAAA") and record.name.endswith(end):
+                found.setdefault(record.value, {})[record.name] = None
+    return {address: HostsEntry(address=address, names=list(names)) for address, names in found.items()}
 
 
 def _knows_by_file(base: Base, host: HostPlan) -> bool:

@@ -67,13 +67,16 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
     others = {pool.name: pool for pool in sip.pools(base, "front_end") if pool.name != host.pool}
     others |= {pool.name: pool for pool in next_hops.values() if pool.name != host.pool}
     known = tuple(sip.sip_pool(base, others[name], host) for name in sorted(others))
-    via = {
-        str(address): f"pool={next_hops[edge.name].name}"
-        for edge in edges
-        if next_hops[edge.name].name != host.pool
-        for member in base.pool_hosts(edge.name)
-        for address in sip.inside_addresses(member)
-    }
+    via = base.once(
+        ("via", host.pool),
+        lambda: {
+            str(address): f"pool={next_hops[edge.name].name}"
+            for edge in edges
+            if next_hops[edge.name].name != host.pool
+            for member in base.pool_hosts(edge.name)
+            for address in sip.inside_addresses(member)
+        },
+    )
     return Settings(
         fqdn=host.fqdn,
         pool=host.pool,

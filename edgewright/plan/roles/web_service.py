@@ -95,7 +95,10 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         external=_external(base, host, pool, pool.pool),
         internal=_internal(base, host, pool, pool.pool),
         proxies=_proxies(base, pool),
-        homes=tuple(_home(base, home) for home in base.pools.values() if home.kind == "front_end"),
+        homes=base.once(
+            "web homes",
+            lambda: tuple(_home(base, home) for home in base.pools.values() if home.kind == "front_end"),
+        ),
     )
 
 
