@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What a constrained text is, in words, with an example; stands beside its pattern in `Annotated`."""
+
+    words: str
+    example: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.words}, such as {self.example}" if self.example else self.words
 
 
 class Model(BaseModel):

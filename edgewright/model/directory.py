@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from edgewright.model.base import Model
+from edgewright.model.base import Model, Words
 from edgewright.model.topology import Fqdn, Text
 
 SipAddress = Annotated[
@@ -14,8 +14,8 @@ SipAddress = Annotated[
     Field(
         pattern=r"^[a-z0-9.!#$%&'*+/=?^_`{|}~-]+@[a-z0-9.-]+$",
         max_length=454,
-        description="lower-case SIP address without scheme, such as alice@contoso.example",
     ),
+    Words("lower-case SIP address without scheme", "alice@contoso.example"),
 ]
 """`user@domain` in lower case, without the `sip:` scheme (RFC 3261 section 19.1)."""
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from edgewright.model.base import Model
+from edgewright.model.base import Model, Words
 from edgewright.model.directory import SipAddress
 from edgewright.model.documents import Document, Place, holds
 from edgewright.model.topology import Fqdn, HostName, Name, Text
@@ -243,14 +243,15 @@ def type_words(annotation: Any) -> str:
     """An annotation in words: `a list of ...`, `one of a, b`."""
     if get_origin(annotation) is Annotated:
         for extra in get_args(annotation)[1:]:
-            if isinstance(extra, FieldInfo) and extra.description:
-                return f"a {extra.description}"
+            if isinstance(extra, Words):
+                return f"a {extra}"
         return type_words(get_args(annotation)[0])
     if get_origin(annotation) in (Union, types.UnionType):
         said = [type_words(one) for one in get_args(annotation) if one is not type(None)]
         return " or ".join(dict.fromkeys(said))
     if get_origin(annotation) is Literal:
-        return "one of " + ", ".join(str(one) for one in get_args(annotation))
+        values = [str(one) for one in get_args(annotation)]
+        return f"one of {', '.join(values)}" if len(values) > 1 else values[0]
     if get_origin(annotation) is dict:
         key, value = get_args(annotation)
         return f"a mapping, each {type_words(key)}: {type_words(value)}"
@@ -260,13 +261,11 @@ def type_words(annotation: Any) -> str:
     return _WORDS.get(annotation) or _NAMED.get(name) or f"a mapping of the fields of {name}"
 
 
-def _patterns() -> dict[str, str]:
-    found = {}
+def _patterns() -> dict[str, Words]:
+    found: dict[str, Words] = {}
     for alias in (Fqdn, HostName, Name, SipAddress, Text):
-        for extra in get_args(alias)[1:]:
-            for constraint in extra.metadata:
-                if getattr(constraint, "pattern", None):
-                    found[str(constraint.pattern)] = str(extra.description)
+        _, field, words = get_args(alias)
+        found |= {str(one.pattern): words for one in field.metadata if getattr(one, "pattern", None)}
     return found
 
 
@@ -291,10 +290,10 @@ def _say(details: ErrorDetails) -> str:  # noqa: C901  (a table in the shape of 
         return f"{'is none of' if several else 'should be'} {context.get('expected')}{hint}"
     if kind == "string_pattern_mismatch":
         pattern = str(context.get("pattern"))
-        meant = PATTERNS.get(pattern)
+        words = PATTERNS.get(pattern)
         if isinstance(given, str) and given != given.lower() and re.fullmatch(pattern, given.lower()):
             return f"should be in lower case: '{given.lower()}'"
-        return f"should be a {meant}" if meant else f"should match the pattern {pattern}"
+        return f"should be a {words}" if words else f"should match the pattern {pattern}"
     if kind in _MAPPING:
         return "should be a mapping of fields"
     if kind == "tuple_type":

@@ -12,7 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, HttpUrl
 
-from edgewright.model.base import Model
+from edgewright.model.base import Model, Words
 
 Platform = Literal["linux", "windows"]
 Role = Literal["edge", "director", "front_end", "reverse_proxy", "database", "firewall", "dns"]
@@ -26,29 +26,27 @@ Fqdn = Annotated[
     Field(
         pattern=r"^([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
         max_length=253,
-        description="lower-case DNS name of two labels or more, such as sip.contoso.example",
     ),
+    Words("lower-case DNS name of two labels or more", "sip.contoso.example"),
 ]
 """A lower-case DNS name of at least two labels without a trailing dot (RFC 1123 section 2.1)."""
 
 Name = Annotated[
     str,
-    Field(
-        pattern=r"^[a-z][a-z0-9_-]{0,30}$",
-        description="short name of lower-case letters, digits, _ and -, such as perimeter_out",
-    ),
+    Field(pattern=r"^[a-z][a-z0-9_-]{0,30}$"),
+    Words("short name of lower-case letters, digits, _ and -", "perimeter_out"),
 ]
 """A name of ours for a network or a site; it becomes part of file names, rules and comments on hosts."""
 
-Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=250, description="line of text")]
+Text = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=250), Words("line of text")]
 """Free text that is shown to people."""
 
 HostName = Annotated[
     str,
     Field(
         pattern=r"^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
-        description="lower-case DNS label, such as edge1",
     ),
+    Words("lower-case DNS label", "edge1"),
 ]
 """One DNS label: letters, digits, hyphen (G11)."""
 

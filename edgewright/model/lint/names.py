@@ -175,7 +175,7 @@ def _subjects(deployment: Deployment, plan: Planned) -> Iterator[Problem]:
             yield in_topology(_certificate(deployment, one.pool), message, one.pool)
 
 
-@planned_rule("K1", "The Edge's external certificate has sip.<domain> for every SIP domain")
+@planned_rule("K1", "The Edge's external certificate has `sip.` before every SIP domain")
 def _sip_names(deployment: Deployment, plan: Planned) -> Iterator[Problem]:
     wanted = [f"sip.{domain}" for domain in deployment.topology.sip_domains]
     yield from _missing(deployment, plan, ("edge_external",), wanted)
