@@ -21,6 +21,7 @@ up: venv ## Get what is missing, provision the lab, configure it, prove it, writ
 
 test: venv ## Every test, including the acceptance tests against the lab
 	@$(PYTEST) tests/unit services
+	@$(PYTEST) tests/lab
 	@$(PYTEST) tests/acceptance
 
 unit: venv ## Only the tests that need no lab

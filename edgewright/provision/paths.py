@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -53,10 +54,11 @@ class Paths:
 
     def sockets(self, name: str) -> Path:
         """Folder of ssh control sockets: short, since a socket's path may have 107 bytes only."""
-        if os.geteuid() == 0:
-            run = Path("/run")
-        else:
-            run = Path(os.environ.get("XDG_RUNTIME_DIR", f"/run/user/{os.geteuid()}"))
+        run = Path("/run")
+        if os.geteuid() != 0:
+            run = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.geteuid()}")
+        if not os.access(run, os.W_OK):
+            run = Path(tempfile.gettempdir())
         return run / f"edgewright-{hashlib.sha256(f'{self.root}:{name}'.encode()).hexdigest()[:10]}"
 
 
