@@ -77,6 +77,8 @@ def observed(answer: Answer) -> Observation:
     """What a final response says: allowed when 2xx; status, challenges, public diagnostics, headers."""
     final = answer.final
     shown: dict[str, Any] = {"status": final.status, "challenges": answer.challenges}
+    if answer.algorithm:
+        shown["algorithm"] = answer.algorithm
     public = final.get("ms-diagnostics-public")
     if public:
         shown["ms_diagnostics_public"] = public.partition(";")[0].strip()

@@ -18,11 +18,12 @@ AGENT = "Edgewright-Probe"
 
 @dataclass
 class Answer:
-    """The final response, how often the client was challenged on the way, and the Call-ID."""
+    """The final response, how often the client was challenged, the Call-ID, the algorithm answered with."""
 
     final: Message
     challenges: int
     call_id: str
+    algorithm: str = ""
 
 
 @dataclass
@@ -225,22 +226,22 @@ class Agent:
         """
         request.call_id = request.call_id or f"{secrets.token_hex(10)}@probe"
         request.from_tag = request.from_tag or secrets.token_hex(5)
-        challenges, answered = 0, False
+        challenges, answered, algorithm = 0, False, ""
         credentials: list[tuple[str, str]] = []
         while True:
             response = await self.connection.exchange(
                 self._build(request, credentials), transcript, self._timeout
             )
             if response.status not in (401, 407):
-                return Answer(response, challenges, request.call_id)
+                return Answer(response, challenges, request.call_id, algorithm)
             challenges += 1
             name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
             challenge = digest.choose(response.all(name), self._algorithm)
             stale = challenge is not None and challenge.get("stale", "").lower() == "true"
             if challenge is None or self._password is None or (answered and not stale) or challenges > 4:
-                return Answer(response, challenges, request.call_id)
+                return Answer(response, challenges, request.call_id, algorithm)
             value = digest.answer(challenge, request.method, request.uri, self._user, self._password)
-            answered = True
+            answered, algorithm = True, challenge.get("algorithm", "MD5")
             credentials = [("Authorization" if response.status == 401 else "Proxy-Authorization", value)]
             request.cseq += 1
 
