@@ -33,6 +33,8 @@ ADDED = {
     "PublicProvider.ends": "X04",
 }
 
+CLIENT_PORTS = ("AppSharing", "Audio", "FileTransfer", "SipDynamic", "Video")
+
 LEFT_OUT = {
     "AccessEdgeConfiguration.UseDefaultRouting": "the other value of routing_method",
     "ConferencingPolicy.EnableDataCollaboration": "documented without a default or an effect; not in 8.4",
@@ -42,16 +44,15 @@ LEFT_OUT = {
     **{
         f"ConferencingConfiguration.{name}": "of conferences inside; 8.8 names the client's media ports only"
         for name in (
-            "ClientAppSharingPort", "ClientAppSharingPortRange", "ClientAudioPort", "ClientAudioPortRange",
-            "ClientFileTransferPort", "ClientFileTransferPortRange", "ClientSipDynamicPort",
-            "ClientSipDynamicPortRange", "ClientVideoPort", "ClientVideoPortRange", "ConsoleDownloadExternalUrl",
-            "ConsoleDownloadInternalUrl", "ContentGracePeriod", "HelpdeskExternalUrl", "HelpdeskInternalUrl",
-            "MaxBandwidthPerAppSharingServiceMb", "MaxContentStorageMb", "MaxUploadFileSizeMb", "Organization",
+            *(f"Client{kind}Port{end}" for kind in CLIENT_PORTS for end in ("", "Range")),
+            *("ConsoleDownloadExternalUrl", "ConsoleDownloadInternalUrl", "ContentGracePeriod"),
+            *("HelpdeskExternalUrl", "HelpdeskInternalUrl", "MaxBandwidthPerAppSharingServiceMb"),
+            *("MaxContentStorageMb", "MaxUploadFileSizeMb", "Organization"),
         )
     },
     "ExternalAccessPolicy.EnableTeamsConsumerAccess": "cloud only, whatever its products say",
     "ExternalAccessPolicy.EnableTeamsConsumerInbound": "cloud only, whatever its products say",
-}  # fmt: skip
+}
 """Parameters that Lync Server 2013 has and the model does not."""
 
 OUR_DEFAULT = {
