@@ -21,6 +21,9 @@ WEB_DAEMON = "nginx.service"
 SAFETY = 180
 """Seconds after which a host puts itself right, should this program die meanwhile."""
 
+PATIENCE = 16
+"""Seconds that a client waits for the answer of a service that is down: longer than each of our hosts does."""
+
 RECOVERY = 20.0
 """Seconds within which what was broken must work again without a hand laid on it."""
 
@@ -181,7 +184,7 @@ def _next_hop(scope: Scope, disruption: Disruption) -> Iterator[Case]:
         if where is None:
             continue
         maker = Maker(AREA, expect.party(seat), "sign-in")
-        arguments = where | {"user": alice, "password": RIGHT, "timeout": 12}
+        arguments = where | {"user": alice, "password": RIGHT, "timeout": PATIENCE}
         again = maker.at(
             seat,
             "next-hop-started",
@@ -214,7 +217,7 @@ def _messages(scope: Scope, disruption: Disruption, seat: Seat, alice: str, bob:
         "password": RIGHT,
         "to": bob,
         "session": sign_in.session(alice, seat),
-        "timeout": 12,
+        "timeout": PATIENCE,
     }
     needs = (sign_in.sign_in_id(seat, alice), sign_in.sign_in_id(seat, bob))
     receiver = Receiver(seat.vantage, sign_in.session(bob, seat))

@@ -23,6 +23,7 @@ class HaltError(Exception):
         super().__init__(f"{stage}: {detail}")
         self.stage = stage
         self.detail = detail
+        self.correlation: list[str] = []
 
 
 class Transcript:
@@ -49,6 +50,6 @@ class Observation:
     """For the engine's own judgement (certificates, answers): not part of what is compared."""
 
     @classmethod
-    def halted(cls, halt: HaltError, correlation: list[str] | None = None) -> Observation:
+    def halted(cls, halt: HaltError) -> Observation:
         """The observation of an attempt that ended before the service answered."""
-        return cls(halt.stage, False, {"error": halt.detail}, correlation or [])
+        return cls(halt.stage, False, {"error": halt.detail}, halt.correlation)

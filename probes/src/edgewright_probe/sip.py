@@ -118,6 +118,7 @@ async def message(arguments: dict[str, Any], sessions: Sessions, transcript: Tra
     extra = [(str(n), str(v)) for n, v in arguments.get("headers", [])]
 
     async def send(agent: Agent) -> Observation:
+        agent.timeout = float(arguments.get("timeout", 8))
         answer = await agent.message(
             arguments["to"], arguments["text"], transcript, sender=arguments.get("sender"),
             headers=extra, to_tag=arguments.get("to_tag", ""), uri=arguments.get("uri"),

@@ -163,7 +163,10 @@ class Connection:
 
 
 class Agent:
-    """One account at one connection: registers, sends, answers challenges with `password` if it has one."""
+    """One account at one connection: registers, sends, answers challenges with `password` if it has one.
+
+    `timeout`: seconds to wait for a final response.
+    """
 
     def __init__(
         self, connection: Connection, aor: str, password: str | None, arguments: dict[str, Any]
@@ -174,7 +177,7 @@ class Agent:
         self._password = password
         self._user = arguments.get("auth_user") or aor.partition("@")[0]
         self._algorithm = arguments.get("algorithm")
-        self._timeout = float(arguments.get("timeout", 8))
+        self.timeout = float(arguments.get("timeout", 8))
         self._instance = uuid.uuid5(
             uuid.NAMESPACE_URL, f"{aor} {arguments.get('instance', connection.local)}"
         )
@@ -229,9 +232,13 @@ class Agent:
         challenges, answered, algorithm = 0, False, ""
         credentials: list[tuple[str, str]] = []
         while True:
-            response = await self.connection.exchange(
-                self._build(request, credentials), transcript, self._timeout
-            )
+            try:
+                response = await self.connection.exchange(
+                    self._build(request, credentials), transcript, self.timeout
+                )
+            except HaltError as halt:
+                halt.correlation = [request.call_id]
+                raise
             if response.status not in (401, 407):
                 return Answer(response, challenges, request.call_id, algorithm)
             challenges += 1
