@@ -6,9 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from edgewright.model.checks import examine
+from edgewright.model.checks import Problem, examine
+from edgewright.model.checks.problem import locate
 from edgewright.model.deployment import Deployment
-from edgewright.model.findings import Finding
+from edgewright.model.findings import Finding, Unplannable
+from edgewright.model.index import hosts
 from edgewright.model.lint import Planned, lint
 from edgewright.model.load import attempt
 
@@ -45,6 +47,20 @@ def check(path: Path, plan: Callable[[Deployment], Planned] | None = None) -> Re
     deployment, findings = attempt(path)
     if deployment is not None:
         findings = [*findings, *examine(deployment)]
-        planned = plan(deployment) if plan and not findings else None
+        planned = None
+        if plan and not findings:
+            try:
+                planned = plan(deployment)
+            except Unplannable as error:
+                findings = [_about(deployment, problem) for problem in error.problems]
         findings = [*findings, *lint(deployment, planned)]
     return Report(deployment, tuple(sorted(set(findings))))
+
+
+def _about(deployment: Deployment, problem: str) -> Finding:
+    """The line of the host that a problem of the plan names."""
+    name = problem.partition(":")[0]
+    at = next((one for one in hosts(deployment) if one.name == name), None)
+    if at is None:
+        return locate(deployment, Problem("topology.yml", (), problem))
+    return locate(deployment, Problem(at.file, at.place, problem, name))

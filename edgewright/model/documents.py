@@ -19,7 +19,7 @@ _STRING = "tag:yaml.org,2002:str"
 _TIMESTAMP = "tag:yaml.org,2002:timestamp"
 _PLAIN = (_INTEGER, _FLOAT, "tag:yaml.org,2002:bool", "tag:yaml.org,2002:null")
 _MERGE = "tag:yaml.org,2002:merge"
-_MAX_VALUES = 5_000_000
+_MAX_VALUES = 1_000_000
 """More values than this come from aliases that multiply, not from an operator's hand."""
 
 
@@ -83,14 +83,16 @@ def read(path: Path) -> Document:
     loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
         root = yaml.compose(text, Loader=loader)
+        if root is not None:
+            document.data = _Reader(document).value(root, ())
     except yaml.MarkedYAMLError as error:
         document.findings.append(_syntax(path, text, error))
         return document
     except yaml.YAMLError as error:
         document.findings.append(Finding(path, 1, f"is not YAML: {error}"))
         return document
-    if root is not None:
-        document.data = _Reader(document).value(root, ())
+    except RecursionError:
+        document.findings.append(Finding(path, 1, "is nested too deeply; write it flatter"))
     return document
 
 
@@ -124,7 +126,7 @@ class _Reader:
         line = node.start_mark.line + 1
         self.document.lines[place] = line
         if len(self.document.lines) > _MAX_VALUES:
-            raise yaml.YAMLError("too many values")
+            raise yaml.YAMLError(f"more than {_MAX_VALUES} values; large directories belong in users.csv")
         if isinstance(node, yaml.ScalarNode):
             return self.scalar(node, place)
         if id(node) in self.open:

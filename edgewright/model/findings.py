@@ -39,6 +39,14 @@ def shown(path: Path) -> str:
         return str(path)
 
 
+class Unplannable(Exception):  # noqa: N818  (several problems in one)
+    """What is valid but cannot be planned; `problems` are sentences, about a host they begin `name: `."""
+
+    def __init__(self, problems: tuple[str, ...]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
 class InputErrors(Exception):  # noqa: N818  (several errors in one)
     """The description cannot be used. `findings`: all that is wrong, by file and line."""
 

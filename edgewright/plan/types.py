@@ -8,6 +8,7 @@ from functools import cached_property
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Literal, TypeVar
 
+from edgewright.model.findings import Unplannable
 from edgewright.model.topology import CertificateSlot, CertificateSource, EdgeService, Platform, Pool, Zone
 
 T = TypeVar("T")
@@ -30,12 +31,8 @@ Kind = Literal[
 ]
 
 
-class PlanError(Exception):
+class PlanError(Unplannable):
     """What cannot be planned as described; `problems` are sentences that say what would be right."""
-
-    def __init__(self, problems: tuple[str, ...]) -> None:
-        super().__init__("\n".join(problems))
-        self.problems = problems
 
 
 @dataclass(frozen=True, slots=True)

@@ -142,3 +142,12 @@ def test_an_unused_waiver_is_told_when_the_plan_was_looked_at(tmp_path: Path) ->
     said = [str(finding) for finding in check(folder, plan.make).warnings if not finding.rule]
     assert len(said) == 1
     assert "the waiver of Z11 is not needed" in said[0]
+
+
+def test_what_cannot_be_planned_is_told_with_its_line(tmp_path: Path) -> None:
+    folder = changed(
+        {"base": "contoso", "change": {"topology.yml": {"hosts: [fe1]": "hosts: [fe1, fe101]"}}}, tmp_path
+    )
+    said = [str(finding) for finding in check(folder, plan.make).errors]
+    assert len(said) == 1
+    assert "topology.yml:27: fe101: number 101 is beyond the block" in said[0]

@@ -110,6 +110,17 @@ def test_a_bad_row_among_many_is_found(tmp_path: Path) -> None:
     assert said == [1002]
 
 
+def test_aliases_that_multiply_and_deep_nesting_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "any.yml"
+    levels = [f"l{n}: &l{n} [{', '.join([f'*l{n - 1}'] * 10)}]" for n in range(1, 9)]
+    path.write_text("l0: &l0 [a, a]\n" + "\n".join(levels))
+    assert "more than 1000000 values" in read(path).findings[0].message
+    path.write_text("a: " + "[" * 2000 + "]" * 2000)
+    assert "nesting depth" in read(path).findings[0].message
+    path.write_text("\n".join(" " * depth + "a:" for depth in range(900)))
+    assert "nested too deeply" in read(path).findings[0].message
+
+
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.text(alphabet=st.sampled_from("ab:{}[],-\n \t'\"#&*!|>%@`1é\x00"), max_size=60))
 def test_no_text_makes_reading_fail(tmp_path: Path, text: str) -> None:
