@@ -22,7 +22,7 @@ SAFETY = 180
 """Seconds after which a host puts itself right, should this program die meanwhile."""
 
 PATIENCE = 16
-"""Seconds that a client waits for the answer of a service that is down: longer than each of our hosts does."""
+"""Seconds that a client waits for a service that is down: longer than each of our hosts does."""
 
 RECOVERY = 20.0
 """Seconds within which what was broken must work again without a hand laid on it."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import platform
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 
@@ -46,7 +48,8 @@ def verify(
     `.edgewright/evidence/<time>` beside it. Nothing is proven unless `Results.proven` is true.
 
     Raises:
-        ProofError: a pattern of `only` fits nothing, accounts are missing, or nothing can be tried.
+        ProofError: a pattern of `only` fits nothing, accounts are missing, nothing can be tried, or another run is
+            under way.
         MachinesError: the hosts have not been provisioned.
         CredentialsError: the passwords of the test accounts cannot be read.
     """
@@ -75,13 +78,30 @@ def verify(
         disruptions=disruption.all_of(scope) if impacts - READ else (),
         listener=show.done,
     )
-    with show.running(deployment.name, len(selected)):
+    with _only_one(folder), show.running(deployment.name, len(selected)):
         results = asyncio.run(
             prove(engine, deployment=deployment.name, digest=deployment.digest, versions=versions())
         )
     where = evidence.write(results, planned, folder.parent / "evidence")
     show.table(results, where)
     return results
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Two runs at once would take each other's registrations away.
+
+    Raises:
+        ProofError: another run is under way.
+    """
+    with (folder / "verify.lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise ProofError(
+                f"{folder.name} is being proven by another program; wait until it has ended"
+            ) from None
+        yield
 
 
 def versions() -> dict[str, str]:
