@@ -15,7 +15,7 @@ from edgewright.model.topology import (
     Host,
 )
 from edgewright.plan import publications
-from edgewright.plan.edges import edge_pools, federation_edge, primary_edge, xmpp_edge
+from edgewright.plan.edges import edge_pools, federation_edge, first_pool, primary_edge, xmpp_edge
 from edgewright.plan.types import Record, ZonePlan
 
 if TYPE_CHECKING:
@@ -210,8 +210,8 @@ def _inside(base: Base) -> _Zones:
 def _inside_sip(base: Base, zones: _Zones) -> None:
     """DI03-DI07: clients go to the Front End at once, web services to the Director if there is one."""
     topology = base.topology
-    registrar = next((pool for pool in base.pools.values() if pool.kind == "front_end"), None)
-    web = next((pool for pool in base.pools.values() if pool.kind == "director"), registrar)
+    registrar = first_pool(base, "front_end")
+    web = first_pool(base, "director", "front_end")
     for domain in topology.sip_domains:
         if registrar:
             zones.add("DI03", f"_sipinternaltls._tcp.{domain}", "SRV", f"0 0 {SIP_TLS} sip.{domain}.")

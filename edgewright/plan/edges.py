@@ -8,7 +8,7 @@ from edgewright.model.topology import EdgePool, FrontEndPool
 
 if TYPE_CHECKING:
     from edgewright.plan.roles import Base
-    from edgewright.plan.types import PoolPlan
+    from edgewright.plan.types import Kind, PoolPlan
 
 
 def edge_pools(base: Base) -> tuple[PoolPlan, ...]:
@@ -36,6 +36,16 @@ def primary_edge(base: Base) -> PoolPlan | None:
         if isinstance(pool.pool, EdgePool) and pool.pool.access.fqdn in names:
             return pool
     return federation_edge(base) or next(iter(found), None)
+
+
+def first_pool(base: Base, *kinds: Kind) -> PoolPlan | None:
+    """The pool that stands for all: of the first kind there is, at the primary Edge's site if possible."""
+    edge = primary_edge(base)
+    for kind in kinds:
+        found = [pool for pool in base.pools.values() if pool.kind == kind]
+        if found:
+            return next((pool for pool in found if edge and pool.site == edge.site), found[0])
+    return None
 
 
 def media_pools(base: Base, edge: PoolPlan) -> tuple[PoolPlan, ...]:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from edgewright.model.topology import DirectorPool, FrontEndPool, ProxyPool
+from edgewright.plan.edges import primary_edge
 from edgewright.plan.roles.web_service import SERVED
 from edgewright.plan.types import Publication
 
@@ -51,11 +52,10 @@ def external_web(pool: PoolPlan) -> str | None:
 
 def web_home(base: Base) -> PoolPlan | None:
     """The pool that answers simple URLs and Autodiscover: a Director, else a Front End (W3-W5)."""
-    for kind in ("director", "front_end"):
-        for pool in base.pools.values():
-            if pool.kind == kind and external_web(pool):
-                return pool
-    return None
+    edge = primary_edge(base)
+    found = [pool for pool in base.pools.values() if external_web(pool)]
+    found.sort(key=lambda pool: (pool.kind != "director", edge is None or pool.site != edge.site))
+    return next(iter(found), None)
 
 
 def paths(pool: PoolPlan) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ FOLDERS = {
     "contoso": ROOT / "inventory/contoso",
     "minimal": ROOT / "inventory/minimal",
     "coffee": ROOT / "tests/deployments/coffee",
+    "two-of-each": ROOT / "tests/deployments/two-of-each",
 }
 
 Change = Callable[[dict[str, Any]], object]

@@ -69,6 +69,13 @@ def test_contoso_sip_means_the_edge_outside_and_the_front_end_inside(plan_of):
     assert values(plan, "inside", "sip.contoso.example") == ["198.18.3.61", "2001:db8:0:4::61"]
 
 
+def test_names_of_the_organisation_lead_to_the_primary_site(plan_of):
+    """Not to a branch whose name happens to sort first."""
+    plan = plan_of("two-of-each")
+    front_ends = {str(a) for h in plan.pool_hosts("fe.corp.litware.example") for a in h.addresses()}
+    assert set(values(plan, "inside", "sip.litware.example")) <= front_ends
+
+
 def test_nat_publishes_what_the_internet_sees(plan_of):
     plan = plan_of("coffee")
     assert values(plan, "outside", "sip.coffee.example") == [

@@ -1,4 +1,4 @@
-"""The whole plan of three deployments, as an operator sees it, against the files in tests/golden.
+"""The whole plan of four deployments, as an operator sees it, against the files in tests/golden.
 
 `EDGEWRIGHT_GOLDEN=write` writes them anew; read the difference before you commit it.
 """
@@ -15,7 +15,7 @@ from edgewright.plan import render
 GOLDEN = Path(__file__).parents[2] / "golden"
 
 
-@pytest.mark.parametrize("name", ["contoso", "minimal", "coffee"])
+@pytest.mark.parametrize("name", ["contoso", "minimal", "coffee", "two-of-each"])
 @pytest.mark.parametrize(("form", "suffix"), [("markdown", "md"), ("zone", "zones"), ("nft", "nft")])
 def test_as_before(plan_of, name, form, suffix):
     path = GOLDEN / name / f"plan.{suffix}"
