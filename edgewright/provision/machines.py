@@ -15,6 +15,7 @@ Written to `.edgewright/<deployment>/`:
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypedDict
@@ -142,6 +143,8 @@ def write(paths: Paths, plan: Plan, reached: Mapping[str, Reached]) -> Path:
     folder, sockets = paths.deployment(plan.deployment), paths.sockets(plan.deployment)
     lab = {name for name, host in plan.hosts.items() if host.existing is None}
     sockets.mkdir(mode=0o700, exist_ok=True)
+    if sockets.stat().st_uid != os.geteuid():
+        raise ProvisionError(f"{sockets} belongs to somebody else: ssh connections would be in their hands")
     write_atomic(folder / "known_hosts", known_hosts(document))
     write_atomic(folder / "ssh_config", ssh_config(document, folder, sockets, lab))
     target = folder / "machines.json"

@@ -62,8 +62,6 @@ def missing_packages() -> list[str]:
         missing.add("runc")
     if shutil.which("runc", path=SEARCH) is None and shutil.which("crun", path=SEARCH) is None:
         missing.add("crun")
-    if os.geteuid() != 0 and shutil.which("newuidmap", path=SEARCH) is None:
-        missing.add("uidmap")
     return sorted(missing)
 
 

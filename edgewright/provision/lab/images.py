@@ -18,7 +18,7 @@ from pathlib import Path
 from edgewright.provision.lab.podman import Podman
 from edgewright.provision.paths import Paths
 from edgewright.provision.progress import Progress, Step
-from edgewright.provision.shell import ProvisionError, follow, run
+from edgewright.provision.shell import ProvisionError, follow, privileged, run
 
 SUITE = "trixie"
 REPOSITORY = "localhost/edgewright-lab"
@@ -148,7 +148,7 @@ class Images:
         argv = [
             "mmdebstrap",
             "--variant=minbase",
-            f"--mode={'root' if os.geteuid() == 0 else 'unshare'}",
+            "--mode=root",
             "--skip=cleanup/apt/lists",
             f"--include={','.join(sorted(self.base_packages()))}",
             f"--dpkgopt={rootfs}/etc/dpkg/dpkg.cfg.d/edgewright-lab",
@@ -159,7 +159,7 @@ class Images:
             str(archive),
             *sources,
         ]
-        follow(argv, step, "I: ")
+        follow(privileged(argv), step, "I: ")
 
     def _build_layer(self, name: str, packages: tuple[str, ...], progress: Progress) -> None:
         with progress.step(f"image {_title(packages)}") as step:

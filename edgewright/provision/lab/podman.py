@@ -26,16 +26,18 @@ def containers_conf() -> str:
         engine.append('runtime = "runc"')  # crun and cgroups v1 do not get along with systemd hosts
     if not Path("/run/systemd/system").is_dir():
         engine += ['cgroup_manager = "cgroupfs"', 'events_logger = "file"']
-    if os.geteuid() == 0 and not _has_capability(CAP_SYS_RESOURCE):
+    if not _root_may(CAP_SYS_RESOURCE):
         files = min(20000, resource.getrlimit(resource.RLIMIT_NOFILE)[1])
         containers.append(f'default_ulimits = ["nofile={files}:{files}", "nproc=4096:4096"]')
     sections = {"containers": containers, "engine": engine, "network": ['network_backend = "netavark"']}
     return "".join(f"[{name}]\n" + "\n".join(lines) + "\n" for name, lines in sections.items() if lines)
 
 
-def _has_capability(bit: int) -> bool:
+def _root_may(bit: int) -> bool:
+    """Whether podman, which runs as root, has a capability: ours if we are root, else what sudo can give."""
+    kind = "CapEff:" if os.geteuid() == 0 else "CapBnd:"
     for line in Path("/proc/self/status").read_text(encoding="ascii").splitlines():
-        if line.startswith("CapEff:"):
+        if line.startswith(kind):
             return bool(int(line.split()[1], 16) >> bit & 1)
     return True
 
