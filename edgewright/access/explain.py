@@ -68,7 +68,7 @@ def ask(deployment: Deployment, words: list[str], origin: str = "outside", srv: 
         raise QuestionError(f"too many names: {', '.join(others)}")
     party, family, client = place(deployment, origin)
     asker = None if who == "anonymous" else _address(deployment, who)
-    request = Request(party, feature.id, asker, family=family, client=client, srv_target=srv, on=_today())
+    request = Request(party, feature.id, asker, family=family, client=client, srv_target=srv, on=today())
     if asker is None:
         request = replace(request, party="anonymous", client=None)
     elif asker.rpartition("@")[2] not in deployment.topology.sip_domains:
@@ -89,7 +89,8 @@ def ask(deployment: Deployment, words: list[str], origin: str = "outside", srv: 
     return request
 
 
-def _today() -> date:
+def today() -> date:
+    """The calendar day that counts for providers which ended (X04)."""
     return date.today()  # noqa: DTZ011  (a provider ends on a calendar day, wherever that is)
 
 

@@ -351,11 +351,15 @@ def html(matrix: Matrix) -> str:
     for feature in matrix.rows:
         cells = "".join(_td(matrix.cell(feature.id, column.label)) for column in matrix.columns)
         rows.append(f"<tr><th scope=row>{feature.id}</th><td>{escape(feature.name)}</td>{cells}</tr>")
-    title = f"What {escape(matrix.name)} allows"
+    top = f"<thead><tr><th></th><th>feature</th>{head}</tr></thead>"
+    table = f"<table>{top}<tbody>{''.join(rows)}</tbody></table>"
+    return _page(f"What {matrix.name} allows", table)
+
+
+def _page(title: str, body: str) -> str:
     return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        f"<style>{_STYLE}</style></head><body><h1>{title}</h1>"
-        f"<table><thead><tr><th></th><th>feature</th>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table></body></html>\n"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        f"<style>{_STYLE}</style></head><body><h1>{escape(title)}</h1>{body}</body></html>\n"
     )
 
 
@@ -366,24 +370,80 @@ def _td(cell: Cell) -> str:
     return f'<td class="{kind}" title="{escape(why)}">{escape(said)}</td>'
 
 
-def changes_text(changes: list[Change], most: int = 5) -> str:
-    """What a change opens and closes, by kind of asker and set of users; at most `most` users by name."""
-    if not changes:
-        return "Nothing changes for anybody."
-    together: dict[tuple[str, str, tuple[str, ...], str | None], list[str]] = {}
+@dataclass(frozen=True, slots=True)
+class Together:
+    """Changes of several features that concern the same kind of asker, the same users and the same reason."""
+
+    verb: str
+    column: str
+    users: tuple[str, ...]
+    reason: str | None
+    features: tuple[str, ...]
+
+    def who(self, most: int) -> str:
+        """At most `most` users by name."""
+        more = f" and {len(self.users) - most} more" if len(self.users) > most else ""
+        return ", ".join(self.users[:most]) + more
+
+    @property
+    def why(self) -> str:
+        """Why it is closed, or was."""
+        return f"{'was ' if self.verb == 'opens' else ''}{self.reason}" if self.reason else ""
+
+
+def together(changes: list[Change]) -> list[Together]:
+    """Changes put together for people to read: what opens first, which is what a reviewer must look at."""
+    found: dict[tuple[str, str, tuple[str, ...], str | None], list[str]] = {}
     for change in changes:
-        for word, addresses in (("opens", change.opened), ("closes", change.closed)):
+        for verb, addresses in (("opens", change.opened), ("closes", change.closed)):
             if addresses:
-                key = (word, change.column, addresses, change.reason)
-                together.setdefault(key, []).append(WORDS[change.feature].word)
+                key = (verb, change.column, addresses, change.reason)
+                found.setdefault(key, []).append(WORDS[change.feature].word)
+    listed = [Together(*key, tuple(features)) for key, features in found.items()]
+    return sorted(listed, key=lambda one: one.verb != "opens")
+
+
+NOTHING = "Nothing changes for anybody."
+
+
+def changes_text(changes: list[Change], most: int = 5) -> str:
+    """What a change opens and closes, for a terminal."""
     lines = []
-    for (word, column, addresses, reason), features in together.items():
-        more = f" and {len(addresses) - most} more" if len(addresses) > most else ""
-        who = ", ".join(addresses[:most]) + more
-        why = f" ({'was ' if word == 'opens' else ''}{reason})" if reason else ""
-        lines.append(f"{word:6} {column}, for {who}{why}:")
-        lines.append(f"         {', '.join(features)}")
-    return "\n".join(lines)
+    for one in together(changes):
+        why = f" ({one.why})" if one.why else ""
+        lines.append(f"{one.verb:6} {one.column}, for {one.who(most)}{why}:")
+        lines.append(f"         {', '.join(one.features)}")
+    return "\n".join(lines) or NOTHING
+
+
+_CHANGE_HEAD = ["", "who asks", "our users", "features", "reason"]
+
+
+def _change_rows(changes: list[Change], most: int) -> list[list[str]]:
+    return [
+        [one.verb, one.column, one.who(most), ", ".join(one.features), one.why] for one in together(changes)
+    ]
+
+
+def changes_markdown(changes: list[Change], most: int = 5) -> str:
+    """What a change opens and closes, as a Markdown table for a review."""
+    rows = _change_rows(changes, most)
+    return "\n".join(map(_md, [_CHANGE_HEAD, ["---"] * 5, *rows])) if rows else NOTHING
+
+
+def changes_html(changes: list[Change], most: int = 20) -> str:
+    """What a change opens and closes, as one self-contained page."""
+    head = "".join(f"<th>{escape(name)}</th>" for name in _CHANGE_HEAD)
+    rows = "".join(
+        f'<tr class="{"some" if row[0] == "opens" else "no"}">'
+        + "".join(f"<td>{escape(value)}</td>" for value in row)
+        + "</tr>"
+        for row in _change_rows(changes, most)
+    )
+    body = (
+        f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>" if rows else f"<p>{NOTHING}</p>"
+    )
+    return _page("What the change opens and closes", body)
 
 
 def changes_document(changes: list[Change]) -> list[dict[str, object]]:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from access_world import house
 
-from edgewright.access import matrix, revisions
+from edgewright.access import matrix, revisions, verbs
 from edgewright.access.decide import decide
 from edgewright.access.features import FEATURES
 from edgewright.access.reasons import REASONS
@@ -191,3 +191,27 @@ def test_revisions_that_are_not(repository: Path, revision: str) -> None:
 def test_not_in_git(tmp_path: Path) -> None:
     with pytest.raises(revisions.RevisionError, match="git"):
         revisions.at(tmp_path, "HEAD")
+
+
+def test_what_opens_comes_first() -> None:
+    policies = {"access_edge/enable_partner_discovery": True, "access_edge/allow_anonymous_users": False}
+    changes = matrix.differences(house(), house(policies))
+    verbs_ = [one.verb for one in matrix.together(changes)]
+    assert verbs_ == sorted(verbs_, reverse=True)
+    assert set(verbs_) == {"opens", "closes"}
+    rows = matrix.changes_markdown(changes).splitlines()
+    assert len({line.count("|") for line in rows}) == 1
+    page = matrix.changes_html(changes)
+    assert page.count("<tr class=") == len(rows) - 2
+
+
+def test_verbs(repository: Path) -> None:
+    for form in ("text", "markdown", "html", "json"):
+        assert "sign-in" in verbs.matrix(CONTOSO, form=form) or form != "text"  # type: ignore[arg-type]
+        assert verbs.matrix_diff(repository, "HEAD", form=form)  # type: ignore[arg-type]
+    assert json.loads(verbs.matrix_diff(repository, "HEAD", form="json")) == []
+    answer = json.loads(verbs.explain(CONTOSO, ["carol", "sign-in"], as_json=True))
+    assert (answer["allowed"], answer["reason"]) == (False, "outside-access-off")
+    assert verbs.explain(CONTOSO, ["alice", "sign-in"], origin="client6").startswith(
+        "Allowed: alice@contoso.example"
+    )
