@@ -1,0 +1,375 @@
+"""`edgewright`: thin verbs; each one calls a function of the room it belongs to.
+
+Exit status: 0 well; 1 something failed, or the proof does not hold; 2 the input is wrong, nothing was done.
+"""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from edgewright import __version__
+from edgewright.machines import MachinesError
+from edgewright.model.credentials import CredentialsError
+from edgewright.model.findings import InputErrors, Unplannable
+from edgewright.model.vault import VaultError
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="External user access as Lync Server 2013 had it: described once, provisioned, configured, proven.",
+)
+user_app = typer.Typer(no_args_is_help=True, help="Accounts.")
+app.add_typer(user_app, name="user")
+
+FolderArgument = Annotated[
+    Path, typer.Argument(envvar="EDGEWRIGHT_DEPLOYMENT", help="The deployment's folder.", show_default=True)
+]
+FolderOption = Annotated[
+    Path, typer.Option("--deployment", "-d", envvar="EDGEWRIGHT_DEPLOYMENT", help="The deployment's folder.")
+]
+CONTOSO = Path("inventory/contoso")
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every step, also without a terminal.")]
+
+
+def out(text: str) -> None:
+    """Text as it is, for people and for pipes."""
+    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+
+
+@app.command()
+def check(folder: FolderArgument = CONTOSO) -> None:
+    """Is the description right, and does it follow the documented rules?"""
+    from edgewright import plan
+    from edgewright.model.check import check as look
+
+    report = look(folder, plan.make)
+    for finding in report.findings:
+        out(str(finding))
+    if report.errors:
+        raise typer.Exit(2)
+    counts = f"{len(report.warnings)} warnings, {len(report.waived)} waived"
+    typer.echo(f"{folder}: no errors, {counts}", err=True)
+
+
+@app.command()
+def plan(
+    folder: FolderArgument = CONTOSO,
+    form: Annotated[
+        Literal["table", "json", "markdown", "zone", "nft"], typer.Option("--format", "-f", help="How.")
+    ] = "table",
+    section: Annotated[str | None, typer.Option("--section", "-s", help="Part, zone or host.")] = None,
+    into: Annotated[Path | None, typer.Option("--into", help="Write zone or nft files here.")] = None,
+) -> None:
+    """What follows from the description: addresses, DNS, certificates, firewall flows, publications."""
+    from edgewright import plan as planning
+    from edgewright.model import load
+    from edgewright.plan import render
+
+    made = planning.make(load(folder))
+    if into is None:
+        out(render.show(made, form, section))
+        return
+    if form not in ("zone", "nft"):
+        raise typer.BadParameter("--into is for the formats zone and nft")
+    for name, text in render.files(made, form, section).items():
+        path = into / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+        out(str(path))
+
+
+@app.command()
+def explain(
+    words: Annotated[list[str], typer.Argument(help="e.g. alice sign-in; bob im dana@fabrikam.example")],
+    folder: FolderOption = CONTOSO,
+    origin: Annotated[str, typer.Option("--from", help="outside, inside, or a vantage.")] = "outside",
+    srv: Annotated[str | None, typer.Option("--srv", help="The SRV target of an unlisted domain.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="With `allowed` and `reason`.")] = False,
+) -> None:
+    """Who may do what, and which settings decide."""
+    from edgewright.access import verbs
+
+    out(verbs.explain(folder, words, origin=origin, srv=srv, as_json=as_json))
+
+
+@app.command()
+def matrix(
+    folder: FolderArgument = CONTOSO,
+    form: Annotated[
+        Literal["text", "markdown", "html", "json"], typer.Option("--format", "-f", help="How.")
+    ] = "text",
+    diff: Annotated[
+        str | None, typer.Option("--diff", help="Against a git revision or another deployment's folder.")
+    ] = None,
+) -> None:
+    """Parties x features as this deployment allows them, or what a change of policy opens and closes."""
+    from edgewright.access import verbs
+
+    out(verbs.matrix(folder, form=form) if diff is None else verbs.matrix_diff(folder, diff, form=form))
+
+
+@app.command()
+def schema(
+    file: Annotated[str, typer.Argument(help="topology.yml, policies.yml, users.yml or surroundings.yml")],
+) -> None:
+    """The JSON Schema of a file of the description, for editors."""
+    import json
+
+    from edgewright.model.describe import schema as describe
+
+    out(json.dumps(describe(file), indent=2))
+
+
+@app.command()
+def up(
+    folder: FolderArgument = CONTOSO,
+    hosts_only: Annotated[bool, typer.Option("--hosts-only", help="Do not configure, do not prove.")] = False,
+    no_verify: Annotated[bool, typer.Option("--no-verify", help="Configure, but do not prove.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """From nothing to proven: provision, configure, prove, write the evidence. Again: changes nothing."""
+    from edgewright import plan as planning
+    from edgewright.model import credentials, load
+    from edgewright.provision import up as provisioning
+    from edgewright.provision.progress import Progress
+
+    deployment = load(folder)
+    planning.make(deployment)
+    with Progress(verbose=verbose) as progress:
+        credentials.make_lab(deployment)
+        provisioning.up(folder, progress)
+        if hosts_only:
+            return
+        _configure(folder, progress)
+    if not no_verify:
+        _prove(folder, disrupt=True)
+
+
+@app.command()
+def env(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
+    """Print the environment for a bare pulumi, ansible-playbook or pytest; gets what they need first."""
+    from edgewright.model import credentials, load
+    from edgewright.provision import configure
+    from edgewright.provision import up as provisioning
+    from edgewright.provision.paths import find
+    from edgewright.provision.progress import Progress
+
+    place = find()
+    credentials.make_lab(load(folder))
+    with Progress(verbose=verbose) as progress:
+        found = provisioning.ready(folder, progress)
+    playbook = {
+        name: value for name, value in configure.environment(place).items() if name.startswith("ANSIBLE_STRA")
+    }
+    base = {"ANSIBLE_CONFIG": str(place.root / "ansible.cfg"), **playbook}
+    import os
+
+    for name, value in {**found, **base}.items():
+        if os.environ.get(name) != value:
+            out(f"export {name}={shlex.quote(value)}")
+
+
+@app.command()
+def apply(
+    folder: FolderArgument = CONTOSO,
+    limit: Annotated[list[str] | None, typer.Option("--limit", help="Only these hosts or groups.")] = None,
+    tags: Annotated[list[str] | None, typer.Option("--tags", help="Only these roles.")] = None,
+    check_only: Annotated[
+        bool, typer.Option("--check", help="Change nothing, say what would be changed.")
+    ] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="Show the differences.")] = False,
+    verbose: Verbose = False,
+) -> None:
+    """Configure the hosts as described."""
+    from edgewright.provision.progress import Progress
+
+    with Progress(verbose=verbose) as progress:
+        _configure(folder, progress, limit=limit or (), tags=tags or (), check=check_only, diff=diff)
+
+
+@app.command()
+def verify(
+    folder: FolderArgument = CONTOSO,
+    only: Annotated[list[str] | None, typer.Option("--only", help="Cells whose id fits the pattern.")] = None,
+    disrupt: Annotated[
+        bool, typer.Option("--disrupt", help="Also what changes or disrupts; a lab may.")
+    ] = False,
+) -> None:
+    """Prove it from outside; exit 0 only if every cell is proven."""
+    _prove(folder, disrupt=disrupt, only=only or ())
+
+
+@app.command()
+def report(folder: FolderArgument = CONTOSO) -> None:
+    """The verdicts of the newest evidence, and where its page is."""
+    from edgewright.model import credentials, load
+    from edgewright.proof.evidence import newest
+
+    out(newest(credentials.state_folder(load(folder)).parent / "evidence"))
+
+
+@app.command()
+def status(folder: FolderArgument = CONTOSO) -> None:
+    """How every host answers now, what failed there, and the operator's own additions."""
+    from edgewright.provision.status import status as ask
+
+    found = ask(folder.resolve().name)
+    table = Table("host", "kind", "address", "state", "failed units", "local additions")
+    for host in found:
+        table.add_row(
+            host.name, host.kind, host.address, host.state, " ".join(host.failed), " ".join(host.local)
+        )
+    Console().print(table)
+    if any(host.state != "running" for host in found):
+        raise typer.Exit(1)
+
+
+@app.command()
+def ssh(
+    host: Annotated[str, typer.Argument(help="Its name.")],
+    command: Annotated[list[str] | None, typer.Argument(help="What to run there.")] = None,
+    folder: FolderOption = CONTOSO,
+) -> None:
+    """Log in to a host, or run a command there."""
+    from edgewright.provision.status import ssh as log_in
+
+    raise typer.Exit(log_in(folder.resolve().name, host, command or []))
+
+
+@app.command()
+def down(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
+    """Remove all that `up` made, and nothing else."""
+    from edgewright.provision import up as provisioning
+    from edgewright.provision.progress import Progress
+
+    with Progress(verbose=verbose) as progress:
+        done = provisioning.down(folder, progress)
+    typer.echo(", ".join(f"{count} {word}" for word, count in done.counts.items()) or "nothing was there")
+
+
+@app.command()
+def doctor() -> None:
+    """What is there, what is missing on this machine, and which pulumi is in use."""
+    from edgewright.provision.status import doctor as look
+
+    table = Table("", "what", "found")
+    checks = look()
+    for found in checks:
+        table.add_row(
+            "[green]ok[/]" if found.good else "[red]missing[/]",
+            found.name,
+            found.says + ("" if found.good or not found.advice else f"; {found.advice}"),
+        )
+    Console().print(table)
+
+
+@app.command()
+def secrets(
+    folder: FolderArgument = CONTOSO,
+    rotate: Annotated[list[str] | None, typer.Option("--rotate", help="Make this one anew.")] = None,
+) -> None:
+    """Add the pools' secrets that are missing to the encrypted credentials."""
+    from edgewright.model import credentials, load
+
+    made = credentials.add_secrets(load(folder), tuple(rotate or ()))
+    typer.echo(f"made: {', '.join(made.secrets)}" if made.secrets else "nothing was missing")
+
+
+@user_app.command("password")
+def user_password(
+    address: Annotated[str, typer.Argument(help="alice@contoso.example")], folder: FolderOption = CONTOSO
+) -> None:
+    """Set a user's password: asked for, or one line of standard input. Only digests are kept."""
+    from edgewright.model import credentials, load, passwords
+
+    deployment = load(folder)
+    path = credentials.set_password(deployment, address, passwords.ask(address))
+    typer.echo(f"{path}: set; `edgewright apply` brings it to the hosts", err=True)
+
+
+@app.command()
+def version() -> None:
+    """The version of Edgewright."""
+    out(__version__)
+
+
+def _configure(folder: Path, progress: object, **options: object) -> None:
+    """Run the playbook; exit 1 with what failed."""
+    from edgewright.provision import configure
+
+    done = configure.apply(folder, progress, **options)  # type: ignore[arg-type]
+    console = Console(stderr=True, highlight=False)
+    for host, text in done.diffs:
+        console.print(f"{host}:\n{text}", markup=False)
+    for host, action in done.actions:
+        console.print(f"  {host}: {action}", markup=False)
+    if done.check:
+        for host, path in done.paths:
+            console.print(f"  {host}: would change {path}", markup=False)
+    for failure in done.failures:
+        where = f"{failure.host}: {failure.role}: {failure.task}"
+        console.print(f"{where}: {failure.message}", markup=False, style="red")
+    if not done.good:
+        raise typer.Exit(1)
+
+
+def _prove(folder: Path, *, disrupt: bool, only: list[str] | tuple[str, ...] = ()) -> None:
+    """Run the proof; exit 1 unless every cell is proven."""
+    from edgewright.model import load
+    from edgewright.proof.verify import DISRUPT, verify
+    from edgewright.proof.verify import READ as READ_ONLY
+
+    if not verify(load(folder), DISRUPT if disrupt else READ_ONLY, list(only)).proven:
+        raise typer.Exit(1)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Errors that the operator can mend are sentences, not tracebacks."""
+    from edgewright.access.explain import QuestionError
+    from edgewright.access.revisions import RevisionError
+    from edgewright.plan.render import UnknownSectionError
+    from edgewright.proof.run import ProofError
+    from edgewright.provision.shell import ProvisionError
+
+    wrong_input = (
+        InputErrors,
+        Unplannable,
+        CredentialsError,
+        VaultError,
+        MachinesError,
+        QuestionError,
+        RevisionError,
+        UnknownSectionError,
+        ProofError,
+    )
+    try:
+        yield
+    except wrong_input as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(2) from None
+    except ProvisionError as error:
+        typer.echo(str(error), err=True)
+        raise SystemExit(1) from None
+    except KeyboardInterrupt:
+        typer.echo("interrupted; run it again to go on", err=True)
+        raise SystemExit(130) from None
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    with _told():
+        app()
+
+
+if __name__ == "__main__":
+    main()
