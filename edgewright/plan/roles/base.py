@@ -28,7 +28,9 @@ class HostsEntry(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     address: str
+    """IPv4 or IPv6."""
     names: list[str]
+    """The first one is the canonical."""
 
 
 class Settings(BaseModel):

@@ -35,8 +35,11 @@ class Files(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     certificate: str
+    """PEM, its issuers may follow it."""
     key: str
+    """PEM, may be vaulted."""
     chain: str | None
+    """The issuers, where they are apart."""
 
 
 class Slot(BaseModel):
@@ -47,10 +50,15 @@ class Slot(BaseModel):
     name: str
     """The slot."""
     subject: str
+    """Common name, the first of `sans`."""
     sans: list[str]
+    """DNS names."""
     eku: list[Literal["server", "client"]]
+    """What it may be used for."""
     key_type: Literal["ecdsa-p256", "rsa-2048"]
+    """Kind of key."""
     source: Literal["acme", "own_ca", "files"]
+    """Where it comes from."""
     files: Files | None
     """With source `files`."""
     shared: str | None
@@ -65,12 +73,17 @@ class Acme(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     directory: str
+    """URL of the directory (RFC 8555)."""
     contact: str
+    """Address for warnings of the directory."""
     dns_server: str
+    """Where DNS-01 is answered by dynamic update (RFC 2136)."""
     tsig_key: str
+    """Name of the key for it; its secret is `acme.tsig`."""
     ca: str
     """What verifies the directory: `world` (the lab's), `system`, or an absolute path on the controller."""
     profile: str | None
+    """Profile to ask for, if any."""
     renews: list[str]
     """Slots that this host renews by itself."""
     first: bool
@@ -83,8 +96,11 @@ class Settings(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     slots: list[Slot]
+    """All of them."""
     acme: Acme | None
+    """Where outside certificates are ordered; empty: none are."""
     renew_before_days: int
+    """So long before its end, at the latest, a certificate is renewed."""
     outside: list[Literal["world", "system", "own_ca"]]
     """Whose roots /etc/edgewright/trust/outside.pem has."""
 

@@ -23,6 +23,7 @@ class Zone(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     name: str
+    """Without trailing dot; the root is `.`."""
     file: str
     """Its file's name without folder."""
     text: str
