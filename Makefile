@@ -33,14 +33,14 @@ down: venv ## Remove all that `make up` made, and nothing else
 doctor: venv ## What is missing on this machine, and which pulumi is in use
 	@$(BIN)/edgewright doctor
 
-env: venv ## The environment for a bare pulumi, ansible-playbook or pytest: eval "$$(make -s env)"
+env: venv ## Print the environment for a bare pulumi, ansible-playbook or pytest, to be evaluated
 	@$(BIN)/edgewright env $(FOLDER)
 
 lint: venv ## Every linter, types and the layers
 	@tools/lint
 
 molecule: venv ## Every kind of host on a tiny deployment of its own
-	@tools/molecule
+	@molecule test --all
 
 bench: venv ## The figures that must not grow
 	@$(BIN)/python -m tests.bench
