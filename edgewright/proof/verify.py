@@ -48,8 +48,8 @@ def verify(
     `.edgewright/evidence/<time>` beside it. Nothing is proven unless `Results.proven` is true.
 
     Raises:
-        ProofError: a pattern of `only` fits nothing, accounts are missing, nothing can be tried, or another run is
-            under way.
+        ProofError: a pattern of `only` fits nothing, accounts are missing, nothing can be tried, or another
+            run is under way.
         MachinesError: the hosts have not been provisioned.
         CredentialsError: the passwords of the test accounts cannot be read.
     """

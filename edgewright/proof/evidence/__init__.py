@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from pathlib import Path
 
 from edgewright.plan.types import Plan
@@ -27,3 +29,18 @@ def write(results: Results, plan: Plan, folder: Path) -> Path:
     fresh.symlink_to(where.name)
     fresh.replace(folder / LATEST)
     return where
+
+
+def newest(folder: Path) -> str:
+    """The newest evidence below `folder` in a few lines: counts, what is not proven, where the page is.
+
+    Raises:
+        FileNotFoundError: nothing has been proven yet.
+    """
+    where = (folder / LATEST).resolve()
+    document = json.loads((where / "results.json").read_text(encoding="utf-8"))
+    lines = [", ".join(f"{count} {word}" for word, count in document["summary"].items())]
+    lines += [
+        f"{cell['verdict']}: {cell['id']}" for cell in document["cells"] if cell["verdict"] != "proven"
+    ]
+    return "\n".join([*lines, str(where / "index.html")])
