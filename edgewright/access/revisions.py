@@ -29,7 +29,10 @@ def at(folder: Path, revision: str) -> Deployment:
     if revision.startswith("-"):
         raise RevisionError(f"{revision} is no revision")
     prefix = _git(folder, "rev-parse", "--show-prefix").decode().strip().rstrip("/")
-    commit = _git(folder, "rev-parse", "--verify", "--quiet", f"{revision}^{{commit}}").decode().strip()
+    try:
+        commit = _git(folder, "rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
+    except RevisionError:
+        raise RevisionError(f"{revision} is neither a deployment's folder nor a git revision") from None
     archive = _git(folder, "archive", "--format=tar", f"{commit}:{prefix}", top=True)
     with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
         target = Path(scratch) / folder.resolve().name
