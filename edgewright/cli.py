@@ -5,22 +5,42 @@ Exit status: 0 well; 1 something failed, or the proof does not hold; 2 the input
 
 from __future__ import annotations
 
+import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
 from rich.table import Table
 
 from edgewright import __version__
+from edgewright import plan as planning
+from edgewright.access import verbs
+from edgewright.access.explain import QuestionError
+from edgewright.access.revisions import RevisionError
 from edgewright.machines import MachinesError
+from edgewright.model import check as checking
+from edgewright.model import credentials, load, passwords
 from edgewright.model.credentials import CredentialsError
+from edgewright.model.describe import schema as schema_of
 from edgewright.model.findings import InputErrors, Unplannable
 from edgewright.model.vault import VaultError
+from edgewright.plan import render
+from edgewright.plan.render import UnknownSectionError
+from edgewright.proof.evidence import newest
+from edgewright.proof.run import READ, ProofError
+from edgewright.proof.verify import DISRUPT
+from edgewright.proof.verify import verify as prove
+from edgewright.provision import configure, paths
+from edgewright.provision import status as looking
+from edgewright.provision import up as provisioning
+from edgewright.provision.progress import Progress
+from edgewright.provision.shell import ProvisionError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -48,10 +68,7 @@ def out(text: str) -> None:
 @app.command()
 def check(folder: FolderArgument = CONTOSO) -> None:
     """Is the description right, and does it follow the documented rules?"""
-    from edgewright import plan
-    from edgewright.model.check import check as look
-
-    report = look(folder, plan.make)
+    report = checking.check(folder, planning.make)
     for finding in report.findings:
         out(str(finding))
     if report.errors:
@@ -70,10 +87,6 @@ def plan(
     into: Annotated[Path | None, typer.Option("--into", help="Write zone or nft files here.")] = None,
 ) -> None:
     """What follows from the description: addresses, DNS, certificates, firewall flows, publications."""
-    from edgewright import plan as planning
-    from edgewright.model import load
-    from edgewright.plan import render
-
     made = planning.make(load(folder))
     if into is None:
         out(render.show(made, form, section))
@@ -96,8 +109,6 @@ def explain(
     as_json: Annotated[bool, typer.Option("--json", help="With `allowed` and `reason`.")] = False,
 ) -> None:
     """Who may do what, and which settings decide."""
-    from edgewright.access import verbs
-
     out(verbs.explain(folder, words, origin=origin, srv=srv, as_json=as_json))
 
 
@@ -112,8 +123,6 @@ def matrix(
     ] = None,
 ) -> None:
     """Parties x features as this deployment allows them, or what a change of policy opens and closes."""
-    from edgewright.access import verbs
-
     out(verbs.matrix(folder, form=form) if diff is None else verbs.matrix_diff(folder, diff, form=form))
 
 
@@ -122,11 +131,7 @@ def schema(
     file: Annotated[str, typer.Argument(help="topology.yml, policies.yml, users.yml or surroundings.yml")],
 ) -> None:
     """The JSON Schema of a file of the description, for editors."""
-    import json
-
-    from edgewright.model.describe import schema as describe
-
-    out(json.dumps(describe(file), indent=2))
+    out(json.dumps(schema_of(file), indent=2))
 
 
 @app.command()
@@ -137,11 +142,6 @@ def up(
     verbose: Verbose = False,
 ) -> None:
     """From nothing to proven: provision, configure, prove, write the evidence. Again: changes nothing."""
-    from edgewright import plan as planning
-    from edgewright.model import credentials, load
-    from edgewright.provision import up as provisioning
-    from edgewright.provision.progress import Progress
-
     deployment = load(folder)
     planning.make(deployment)
     with Progress(verbose=verbose) as progress:
@@ -157,13 +157,7 @@ def up(
 @app.command()
 def env(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
     """Print the environment for a bare pulumi, ansible-playbook or pytest; gets what they need first."""
-    from edgewright.model import credentials, load
-    from edgewright.provision import configure
-    from edgewright.provision import up as provisioning
-    from edgewright.provision.paths import find
-    from edgewright.provision.progress import Progress
-
-    place = find()
+    place = paths.find()
     credentials.make_lab(load(folder))
     with Progress(verbose=verbose) as progress:
         found = provisioning.ready(folder, progress)
@@ -171,7 +165,6 @@ def env(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
         name: value for name, value in configure.environment(place).items() if name.startswith("ANSIBLE_STRA")
     }
     base = {"ANSIBLE_CONFIG": str(place.root / "ansible.cfg"), **playbook}
-    import os
 
     for name, value in {**found, **base}.items():
         if os.environ.get(name) != value:
@@ -190,8 +183,6 @@ def apply(
     verbose: Verbose = False,
 ) -> None:
     """Configure the hosts as described."""
-    from edgewright.provision.progress import Progress
-
     with Progress(verbose=verbose) as progress:
         _configure(folder, progress, limit=limit or (), tags=tags or (), check=check_only, diff=diff)
 
@@ -211,18 +202,17 @@ def verify(
 @app.command()
 def report(folder: FolderArgument = CONTOSO) -> None:
     """The verdicts of the newest evidence, and where its page is."""
-    from edgewright.model import credentials, load
-    from edgewright.proof.evidence import newest
-
-    out(newest(credentials.state_folder(load(folder)).parent / "evidence"))
+    try:
+        out(newest(credentials.state_folder(load(folder)).parent / "evidence"))
+    except FileNotFoundError:
+        typer.echo("nothing has been proven yet; `edgewright verify` does", err=True)
+        raise typer.Exit(2) from None
 
 
 @app.command()
 def status(folder: FolderArgument = CONTOSO) -> None:
     """How every host answers now, what failed there, and the operator's own additions."""
-    from edgewright.provision.status import status as ask
-
-    found = ask(folder.resolve().name)
+    found = looking.status(folder.resolve().name)
     table = Table("host", "kind", "address", "state", "failed units", "local additions")
     for host in found:
         table.add_row(
@@ -240,17 +230,12 @@ def ssh(
     folder: FolderOption = CONTOSO,
 ) -> None:
     """Log in to a host, or run a command there."""
-    from edgewright.provision.status import ssh as log_in
-
-    raise typer.Exit(log_in(folder.resolve().name, host, command or []))
+    raise typer.Exit(looking.ssh(folder.resolve().name, host, command or []))
 
 
 @app.command()
 def down(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
     """Remove all that `up` made, and nothing else."""
-    from edgewright.provision import up as provisioning
-    from edgewright.provision.progress import Progress
-
     with Progress(verbose=verbose) as progress:
         done = provisioning.down(folder, progress)
     typer.echo(", ".join(f"{count} {word}" for word, count in done.counts.items()) or "nothing was there")
@@ -259,10 +244,8 @@ def down(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
 @app.command()
 def doctor() -> None:
     """What is there, what is missing on this machine, and which pulumi is in use."""
-    from edgewright.provision.status import doctor as look
-
     table = Table("", "what", "found")
-    checks = look()
+    checks = looking.doctor()
     for found in checks:
         table.add_row(
             "[green]ok[/]" if found.good else "[red]missing[/]",
@@ -278,8 +261,6 @@ def secrets(
     rotate: Annotated[list[str] | None, typer.Option("--rotate", help="Make this one anew.")] = None,
 ) -> None:
     """Add the pools' secrets that are missing to the encrypted credentials."""
-    from edgewright.model import credentials, load
-
     made = credentials.add_secrets(load(folder), tuple(rotate or ()))
     typer.echo(f"made: {', '.join(made.secrets)}" if made.secrets else "nothing was missing")
 
@@ -289,8 +270,6 @@ def user_password(
     address: Annotated[str, typer.Argument(help="alice@contoso.example")], folder: FolderOption = CONTOSO
 ) -> None:
     """Set a user's password: asked for, or one line of standard input. Only digests are kept."""
-    from edgewright.model import credentials, load, passwords
-
     deployment = load(folder)
     path = credentials.set_password(deployment, address, passwords.ask(address))
     typer.echo(f"{path}: set; `edgewright apply` brings it to the hosts", err=True)
@@ -302,11 +281,9 @@ def version() -> None:
     out(__version__)
 
 
-def _configure(folder: Path, progress: object, **options: object) -> None:
+def _configure(folder: Path, progress: Progress, **options: Any) -> None:
     """Run the playbook; exit 1 with what failed."""
-    from edgewright.provision import configure
-
-    done = configure.apply(folder, progress, **options)  # type: ignore[arg-type]
+    done = configure.apply(folder, progress, **options)
     console = Console(stderr=True, highlight=False)
     for host, text in done.diffs:
         console.print(f"{host}:\n{text}", markup=False)
@@ -324,23 +301,13 @@ def _configure(folder: Path, progress: object, **options: object) -> None:
 
 def _prove(folder: Path, *, disrupt: bool, only: list[str] | tuple[str, ...] = ()) -> None:
     """Run the proof; exit 1 unless every cell is proven."""
-    from edgewright.model import load
-    from edgewright.proof.verify import DISRUPT, verify
-    from edgewright.proof.verify import READ as READ_ONLY
-
-    if not verify(load(folder), DISRUPT if disrupt else READ_ONLY, list(only)).proven:
+    if not prove(load(folder), DISRUPT if disrupt else READ, list(only)).proven:
         raise typer.Exit(1)
 
 
 @contextmanager
 def _told() -> Iterator[None]:
     """Errors that the operator can mend are sentences, not tracebacks."""
-    from edgewright.access.explain import QuestionError
-    from edgewright.access.revisions import RevisionError
-    from edgewright.plan.render import UnknownSectionError
-    from edgewright.proof.run import ProofError
-    from edgewright.provision.shell import ProvisionError
-
     wrong_input = (
         InputErrors,
         Unplannable,

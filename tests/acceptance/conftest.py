@@ -1,8 +1,8 @@
 """The engine of `edgewright verify` runs once; each of its cells is a test.
 
 The deployment is `inventory/contoso` unless `--deployment` names another folder. A lab that is up and
-was made for this description is used as it is; else it is brought up first. `--read-only` leaves out what changes
-or disrupts.
+was made for this description is used as it is; else it is brought up first. `--read-only` leaves out what
+changes or disrupts.
 """
 
 from __future__ import annotations

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-
 from pathlib import Path
 
 from edgewright.plan.types import Plan
@@ -40,7 +39,5 @@ def newest(folder: Path) -> str:
     where = (folder / LATEST).resolve()
     document = json.loads((where / "results.json").read_text(encoding="utf-8"))
     lines = [", ".join(f"{count} {word}" for word, count in document["summary"].items())]
-    lines += [
-        f"{cell['verdict']}: {cell['id']}" for cell in document["cells"] if cell["verdict"] != "proven"
-    ]
+    lines += [f"{cell['verdict']}: {cell['id']}" for cell in document["cells"] if cell["verdict"] != "proven"]
     return "\n".join([*lines, str(where / "index.html")])
