@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from edgewright.proof import certificates, closed, disruption, flows, inside, messages, names, sign_in, web
+from edgewright.proof import certificates, disruption, flows, inside, messages, names, sample, sign_in, web
 from edgewright.proof.case import Case
 from edgewright.proof.scope import Scope
 
-CONCERNS = (sign_in, messages, web, names, certificates, flows, closed, inside, disruption)
+CONCERNS = (sign_in, messages, web, names, certificates, flows, sample, inside, disruption)
 
 
 def make(scope: Scope) -> tuple[Case, ...]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from ipaddress import ip_address
 
 from edgewright.plan.types import Address, Flow, HostPlan, Kind
 from edgewright.proof import closed
-from edgewright.proof.case import Case, Maker, identifier
-from edgewright.proof.scope import Scope
-from edgewright.proof.types import Expected
+from edgewright.proof.case import Case, Maker
+from edgewright.proof.scope import Scope, some
+from edgewright.proof.types import Cell, Expected
 
 AREA = "flow"
 DNS_QUERY = "123401000001000000000000" + "00" + "0002" + "0001"
@@ -27,23 +28,37 @@ def family(address: Address) -> str:
 
 def make(scope: Scope) -> Iterator[Case]:
     """A cell for each flow, source host and family."""
-    cases = [case for flow in scope.plan.flows for case in _flow(scope, flow)]
-    opened = [case.cell for case in cases if case.cell.expected.allowed]
+    cases = _all(scope)
+    working = [case.cell for case in cases if case.cell.expected.allowed]
     for case in cases:
-        if case.cell.expected.allowed:
+        cell = case.cell
+        if not cell.expected.allowed:
+            near = control(working, cell.vantage, cell.family, cell.arguments["address"])
+            yield replace(case, cell=replace(cell, control=near))
+        else:
             yield case
-            continue
-        # An open path from the same host and family; to the same address where there is one.
-        same = [c for c in opened if (c.vantage, c.family) == (case.cell.vantage, case.cell.family)]
-        target = case.cell.arguments["address"]
-        near = [c for c in same if c.arguments.get("address") == target] or same
-        control = near[0].id if near else closed.open_port(scope, case.cell.vantage, case.cell.family)
-        yield Case(closed.controlled(case.cell, control), case.wave)
 
 
-def flow_id(host: str, address: Address, flow: Flow) -> str:
-    """Id of the cell that tries a flow from a host to an address."""
-    return identifier(AREA, host, family(address), f"{flow.id}-{address}")
+def opened(scope: Scope) -> list[Cell]:
+    """The cells of the flows that must work."""
+    return [case.cell for case in _all(scope) if case.cell.expected.allowed]
+
+
+def control(working: Sequence[Cell], vantage: str, family: str, address: str) -> str | None:
+    """Of cells that must work, the id of the nearest to a closed path.
+
+    From the same place in the same family, to the same address if there is one; else from the same place; else
+    to the same address; else any.
+    """
+
+    def distance(cell: Cell) -> tuple[bool, bool, bool]:
+        return cell.vantage != vantage, cell.family != family, cell.arguments["address"] != address
+
+    return min(working, key=distance).id if working else None
+
+
+def _all(scope: Scope) -> list[Case]:
+    return [case for flow in scope.plan.flows for case in _flow(scope, flow)]
 
 
 def _flow(scope: Scope, flow: Flow) -> Iterator[Case]:
@@ -89,7 +104,7 @@ def _cell(scope: Scope, flow: Flow, source: HostPlan, target: Address) -> Case:
 def sources(scope: Scope, flow: Flow) -> Iterator[HostPlan]:
     """Hosts from which a flow is tried: those named, else (anybody) the vantages outside."""
     if flow.source.hosts:
-        yield from (scope.plan.hosts[name] for name in flow.source.hosts)
+        yield from (scope.plan.hosts[name] for name in some(flow.source.hosts))
     else:
         for vantage in dict.fromkeys(seat.vantage for seat in scope.at("outside")):
             yield scope.plan.hosts[vantage]
@@ -98,10 +113,12 @@ def sources(scope: Scope, flow: Flow) -> Iterator[HostPlan]:
 def _targets(scope: Scope, flow: Flow, source: HostPlan) -> Iterator[Address]:
     """Addresses of the target; for "any", those of an outside vantage (names: the outside resolver)."""
     if flow.target.addresses:
-        yield from (a for a in flow.target.addresses if a not in source.addresses())
+        for version in (4, 6):
+            theirs = [a for a in flow.target.addresses if a.version == version]
+            yield from some([a for a in theirs if a not in source.addresses()])
         return
     if flow.target.hosts:
-        for name in flow.target.hosts:
+        for name in some(flow.target.hosts):
             if name != source.name:
                 yield from (
                     a

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from ipaddress import ip_address
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from edgewright.model.deployment import Deployment
 from edgewright.model.topology import Family
@@ -26,6 +27,16 @@ class Seat:
 
     def __str__(self) -> str:
         return f"{self.vantage}/{self.family}"
+
+
+Item = TypeVar("Item")
+MOST = 3
+"""How many of equals are tried: hosts of one pool, ends of one flow."""
+
+
+def some(items: Sequence[Item]) -> tuple[Item, ...]:
+    """All of a few equal things; of many the first ones and the last, so that large estates stay provable."""
+    return tuple(items) if len(items) <= MOST else (*items[: MOST - 1], items[-1])
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,15 @@ class Scope:
     def trust(seat: Seat) -> str:
         """The file of trusted roots at a seat (else the system's)."""
         return TRUST.format(side=seat.side)
+
+    @cached_property
+    def tried(self) -> tuple[HostPlan, ...]:
+        """Hosts of ours whose addresses are tried: some of each pool."""
+        pools: dict[tuple[str, str | None], list[HostPlan]] = {}
+        for host in self.plan.hosts.values():
+            if not host.surroundings:
+                pools.setdefault((host.kind, host.pool), []).append(host)
+        return tuple(host for hosts in pools.values() for host in some(hosts))
 
     @cached_property
     def ours(self) -> tuple[HostPlan, ...]:

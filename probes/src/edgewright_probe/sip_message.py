@@ -41,8 +41,9 @@ class Message:
         return [v for n, v in self.headers if n.lower() == name.lower()]
 
     def encode(self) -> bytes:
-        """The message as sent; Content-Length is added."""
-        lines = [self.start, *(f"{n}: {v}" for n, v in self.headers), f"Content-Length: {len(self.body)}"]
+        """The message as sent; Content-Length says how long the body is."""
+        kept = [f"{n}: {v}" for n, v in self.headers if n.lower() != "content-length"]
+        lines = [self.start, *kept, f"Content-Length: {len(self.body)}"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + self.body
 
     def reply(self, status: int, phrase: str, extra: tuple[tuple[str, str], ...] = ()) -> Message:

@@ -151,16 +151,11 @@ class Registrar:
             return
         self.pending[message.get("Call-ID")] = (writer, message.all("Via"))
         for other in writers:
-            other.write(message.encode() if message.get("Content-Length") == "" else _raw(message))
+            other.write(message.encode())
 
     def _back(self, message: Message) -> None:
         if found := self.pending.pop(message.get("Call-ID"), None):
-            found[0].write(_raw(message))
-
-
-def _raw(message: Message) -> bytes:
-    kept = [(n, v) for n, v in message.headers if n != "Content-Length"]
-    return Message(message.start, kept, message.body).encode()
+            found[0].write(message.encode())
 
 
 @pytest.fixture
