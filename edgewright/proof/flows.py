@@ -47,7 +47,7 @@ def opened(scope: Scope) -> list[Cell]:
 def control(working: Sequence[Cell], vantage: str, family: str, address: str) -> str | None:
     """Of cells that must work, the id of the nearest to a closed path.
 
-    From the same place in the same family, to the same address if there is one; else from the same place; else
+    From the same place in the same family, to the same address if possible; else from the same place; else
     to the same address; else any.
     """
 
