@@ -34,7 +34,7 @@ from edgewright.plan import render
 from edgewright.plan.render import UnknownSectionError
 from edgewright.proof.evidence import newest
 from edgewright.proof.run import READ, ProofError
-from edgewright.proof.verify import DISRUPT
+from edgewright.proof.verify import DISRUPT, cases
 from edgewright.proof.verify import verify as prove
 from edgewright.provision import configure, paths
 from edgewright.provision import status as looking
@@ -194,8 +194,12 @@ def verify(
     disrupt: Annotated[
         bool, typer.Option("--disrupt", help="Also what changes or disrupts; a lab may.")
     ] = False,
+    listed: Annotated[bool, typer.Option("--list", help="Only print the ids of all cells.")] = False,
 ) -> None:
     """Prove it from outside; exit 0 only if every cell is proven."""
+    if listed:
+        out("\n".join(case.cell.id for case in cases(load(folder))))
+        return
     _prove(folder, disrupt=disrupt, only=only or ())
 
 

@@ -16,7 +16,7 @@ VERDICTS: tuple[Verdict, ...] = get_args(Verdict)
 
 @dataclass(frozen=True, slots=True)
 class Results:
-    """Everything about one run; `problems`: hosts that could not be asked; `counted`: firewalls' counters."""
+    """Everything about one run; `problems`: what kept it from asking; `counted`: firewalls' counters."""
 
     deployment: str
     digest: str
@@ -36,8 +36,12 @@ class Results:
 
     @property
     def proven(self) -> bool:
-        """Whether there is something and all of it is proven."""
-        return bool(self.results) and all(result.verdict == "proven" for result in self.results)
+        """Whether there is something, all of it is proven, and nobody is missing."""
+        return (
+            bool(self.results)
+            and not self.problems
+            and all(result.verdict == "proven" for result in self.results)
+        )
 
     def get(self, identity: str) -> Result | None:
         """The result of a cell by its id."""

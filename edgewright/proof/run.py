@@ -13,7 +13,7 @@ from typing import Any
 
 from edgewright.proof import autodiscover, closed, inside, served, verdict
 from edgewright.proof.case import RIGHT, WRONG, Case
-from edgewright.proof.disruption import Disruption, Hands
+from edgewright.proof.disruption import Disruption, DisruptionError, Hands
 from edgewright.proof.places import Answer, Place, PlaceError, fault
 from edgewright.proof.results import Results
 from edgewright.proof.types import Cell, Impact, Observed, Result, Verdict
@@ -46,6 +46,7 @@ class Engine:
     answers: dict[str, Answer] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
     timings: dict[str, float] = field(default_factory=dict)
+    problems: list[str] = field(default_factory=list)
     _places: dict[str, Place] = field(default_factory=dict)
     _lost: dict[str, str] = field(default_factory=dict)
 
@@ -82,6 +83,7 @@ class Engine:
             await place.start()
         except PlaceError as error:
             self._lost[host] = str(error)
+            self.problems.append(str(error))
         else:
             self._places[host] = place
 
@@ -92,10 +94,18 @@ class Engine:
         try:
             await self.hands.begin(disruption)
             await self._wave(disruption.during)
+        except DisruptionError as error:
+            self.problems.append(str(error))
         finally:
             # Whatever happened, Ctrl-C included: what was broken is put right before anything else.
-            await asyncio.shield(self.hands.end(disruption))
+            await asyncio.shield(self._mend(disruption))
         await self._wave(disruption.after)
+
+    async def _mend(self, disruption: Disruption) -> None:
+        try:
+            await self.hands.end(disruption)
+        except DisruptionError as error:
+            self.problems.append(f"not put right: {error}")
 
     async def _case(self, case: Case) -> None:
         end = time.monotonic() + case.within
@@ -271,7 +281,7 @@ async def prove(
     """Run an engine and put the results together."""
     started, clock = datetime.now(UTC), time.monotonic()
     results = await engine.run()
-    problems = [*(f"{host}: {why}" for host, why in engine._lost.items()), *engine.witness.problems()]
+    problems = [*engine.problems, *engine.witness.problems()]
     return Results(
         deployment,
         digest,

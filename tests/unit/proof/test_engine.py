@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from edgewright.proof.case import RIGHT, WRONG, Case, Receiver
-from edgewright.proof.disruption import Disruption
+from edgewright.proof.disruption import Disruption, DisruptionError
 from edgewright.proof.places import Place
-from edgewright.proof.run import Engine, ProofError, chosen
+from edgewright.proof.run import Engine, ProofError, chosen, prove
 from edgewright.proof.types import Cell, Expected, Impact, Result
 from edgewright.proof.witness import Look, Witness
 
@@ -260,3 +260,25 @@ def test_only_cells_of_the_asked_impact_run(registrar, authority):
     other = Case(replace(register(registrar, authority, "bob", Expected(True)), impact=impact))
     assert chosen([read, other], frozenset({"read"})) == [read]
     assert chosen([read, other], frozenset({"read", "disrupts"})) == [read, other]
+
+
+def test_what_could_not_be_put_right_is_told_and_nothing_is_proven_by_it(registrar, authority):
+    class Clumsy(NoHands):
+        async def end(self, disruption: Disruption) -> None:
+            raise DisruptionError(f"{disruption.name}: host: no route")
+
+    disruption = Disruption("power", ("host",), "true", "true")
+    case = Case(register(registrar, authority, "alice", Expected(True)), disruption.during)
+    engine = Engine(
+        cases=[case],
+        witness=Seen(registrar, {}),
+        passwords=PASSWORDS,
+        open_place=Place.here,
+        hands=Clumsy([]),
+        inspector=None,
+        disruptions=(disruption,),
+    )  # type: ignore[arg-type]
+    results = asyncio.run(prove(engine, deployment="x", digest=""))
+    assert results.summary["proven"] == 1
+    assert results.problems == ("not put right: power: host: no route",)
+    assert not results.proven

@@ -55,8 +55,8 @@ def test_results_json_is_as_documented(results: Results) -> None:
     assert found["summary"] == {"proven": 1, "broken": 0, "leaking": 1, "misreported": 0, "inconclusive": 1}
     cell = found["cells"][1]
     assert set(cell) == {
-        "id", "party", "feature", "vantage", "family", "situation", "impact", "expected", "observed", "verdict",
-        "why", "control", "correlation", "seconds",
+        "id", "party", "feature", "vantage", "family", "situation", "impact", "expected", "observed",
+        "verdict", "why", "control", "correlation", "seconds",
     }  # fmt: skip
     assert cell["expected"] == {"allowed": False, "reason": "wrong-password", "shown": {"status": 401}}
     assert set(cell["observed"]) == {"stage", "allowed", "reason", "shown"}
