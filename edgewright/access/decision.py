@@ -17,8 +17,8 @@ class Link:
 
     `path` says where it stands: `policies`, `directory`, `topology` or `request`, then the names down to
     the value; for lists (`allowed_domains` ...) the last name is the entry and `value` says whether it is
-    there. `flip` is a value that turns this link over. A *row* is structural (nothing flips it), a *note*
-    only informs.
+    there. `flip` is a value that turns this link over (None: it alone does not). A *row* is structural
+    (nothing flips it), a *note* only informs.
     """
 
     kind: LinkKind
@@ -70,11 +70,13 @@ class Trail:
         reason: str,
         *,
         wanted: Any = True,
+        closed: Any = None,
         ok: bool | None = None,
     ) -> None:
-        """A policy setting: `wanted` is the value that lets the request pass."""
+        """A policy setting: `wanted` lets the request pass, `closed` stops it (None: not this one alone)."""
         good = value == wanted if ok is None else ok
-        flip = (not value) if isinstance(value, bool) else wanted
+        stopping = not value if isinstance(value, bool) and value == wanted else closed
+        flip = stopping if good else wanted
         self.links.append(
             Link("setting", ("policies", *path), value, good, source, None if good else reason, flip)
         )

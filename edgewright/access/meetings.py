@@ -143,7 +143,15 @@ def _admission(
     policy, origin = resolve.effective(deployment, "conferencing", meeting.organiser)
     size = policy.max_meeting_size
     path = people.policy_path("conferencing", origin, "max_meeting_size")
-    trail.setting(path, size, "8.4", "meeting-full", wanted=250, ok=meeting.participants < size)
+    trail.setting(
+        path,
+        size,
+        "8.4",
+        "meeting-full",
+        wanted=250,
+        closed=2 if meeting.participants > 1 else None,
+        ok=meeting.participants < size,
+    )
     if meeting.participants >= size:
         trail.fact("meeting.participants", meeting.participants, False, "8.4", "meeting-full", flip=1)
 
@@ -181,8 +189,9 @@ def _presenter(trail: Trail, deployment: Deployment, request: Request, meeting: 
         path, value = _configuration(deployment, meeting, "designate_as_presenter")
         designated = value == "everyone" or (ours and value == "company")
         ok = designated or meeting.promoted
-        wanted = "company" if ours else "everyone"
-        trail.setting(path, value, "J02, 8.5", "not-presenter", wanted=wanted, ok=ok)
+        wanted, less = ("company", "none") if ours else ("everyone", "company")
+        closed = None if meeting.promoted else less
+        trail.setting(path, value, "J02, 8.5", "not-presenter", wanted=wanted, closed=closed, ok=ok)
     if meeting.promoted or not ok:
         trail.fact("meeting.promoted", meeting.promoted, meeting.promoted, "M09", "not-presenter")
 
@@ -205,7 +214,7 @@ def sharing(trail: Trail, deployment: Deployment, address: str) -> None:
     policy, origin = resolve.effective(deployment, "conferencing", address)
     value = policy.enable_app_desktop_sharing
     path = people.policy_path("conferencing", origin, "enable_app_desktop_sharing")
-    trail.setting(path, value, "J08, 8.4", "sharing-off", wanted="desktop", ok=value != "none")
+    trail.setting(path, value, "J08, 8.4", "sharing-off", wanted="desktop", closed="none", ok=value != "none")
 
 
 def external_control(trail: Trail, deployment: Deployment, sharer: str) -> None:

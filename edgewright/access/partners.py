@@ -197,7 +197,8 @@ def _provider(trail: Trail, request: Request, name: str, provider: PublicProvide
             )
         else:
             wanted = able if needed in able else (*able, needed)
-            trail.setting((*path, "capabilities"), able, "X03", "provider-cannot", wanted=wanted)
+            less = tuple(one for one in able if one != needed)
+            trail.setting((*path, "capabilities"), able, "X03", "provider-cannot", wanted=wanted, closed=less)
 
 
 def _verification(trail: Trail, deployment: Deployment, request: Request, foreign: Foreign) -> None:
@@ -251,7 +252,7 @@ def product(trail: Trail, foreign: Foreign, row: str) -> None:
     value = foreign.allowed.product
     able = value in ("lync_2010", "lync_2013") or (row == "M18" and value == "ocs_2007_r2")
     path = ("allowed_domains", foreign.domain, "product")
-    trail.setting(path, value, row, "partner-too-old", wanted="lync_2013", ok=able)
+    trail.setting(path, value, row, "partner-too-old", wanted="lync_2013", closed="ocs_2007", ok=able)
 
 
 def foreign_of(deployment: Deployment, request: Request) -> Foreign | None:

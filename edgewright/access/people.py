@@ -134,7 +134,14 @@ def _mobile(trail: Trail, deployment: Deployment, address: str) -> None:
     if home is not None:
         service, origin = resolve.configuration(deployment, "mobility_service", home)
         path = ("mobility_service", *origin.split(":", 1), "exposed_web_url")
-        trail.setting(path, service.exposed_web_url, "J02, 8.6", "mobility-inside-only", wanted="external")
+        trail.setting(
+            path,
+            service.exposed_web_url,
+            "J02, 8.6",
+            "mobility-inside-only",
+            wanted="external",
+            closed="internal",
+        )
     trail.note("X10", "without contact to the server the session ends: see session_expiration_interval")
 
 

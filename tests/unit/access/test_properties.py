@@ -363,8 +363,10 @@ def _turned(deployment: Deployment, request: Request, links: tuple[Any, ...]) ->
         elif path[0] in ENTRIES and len(path) == 2:
             _turn_entry(document, path[0], path[1], link.flip)
         elif isinstance(document[path[0]], list):
-            entry = next(entry for entry in document[path[0]] if entry["domain"] == path[1])
-            entry[path[2]] = link.flip
+            # The entry itself may have been turned over, and be gone.
+            for entry in document[path[0]]:
+                if entry["domain"] == path[1]:
+                    entry[path[2]] = link.flip
         else:
             here = document
             for name in path[:-1]:
@@ -406,7 +408,7 @@ def test_the_chain_is_sufficient(deployment: Deployment, request: Request) -> No
     # Somebody who does not exist is no setting: adding a user brings that user's policies with it.
     assume(not any(link.kind == "directory" and link.path[-1] == "known" for link in against))
     if decision.allowed:
-        links = tuple(link for link in decision.chain if link.kind == "setting" and link.flip != link.value)
+        links = tuple(link for link in decision.chain if link.kind == "setting" and link.flip is not None)
         if not links:
             return
         turned = decide(*_turned(deployment, request, links))
