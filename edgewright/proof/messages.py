@@ -144,7 +144,7 @@ def _unregistered(
             "sender-not-registered",
             "right password, not signed in",
             decided(who=dave, to=bob, registered=False),
-            _arguments(scope, seat, dave, bob),
+            _arguments(scope, seat, dave, bob, forget=True),
             control=positive.cell.id,
         ),
         wave="before",

@@ -8,6 +8,7 @@ import ipaddress
 import socket
 import ssl
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -157,24 +158,38 @@ def context(arguments: dict[str, Any]) -> ssl.SSLContext:
     `insecure` looks without checking (certificate cells judge the chain themselves); `maximum`/`minimum` are
     `TLSv1`, `TLSv1_1`, `TLSv1_2`, `TLSv1_3`; `alpn` a list.
     """
-    made = ssl.create_default_context()
-    if arguments.get("trust") and Path(arguments["trust"]).exists():
-        made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        made.load_verify_locations(arguments["trust"])
-    if arguments.get("insecure"):
+    trust = arguments.get("trust")
+    return _context(
+        trust if trust and Path(trust).exists() else None,
+        bool(arguments.get("insecure")),
+        arguments.get("minimum"),
+        arguments.get("maximum"),
+        tuple(arguments.get("alpn") or ()),
+    )
+
+
+@lru_cache
+def _context(
+    trust: str | None, insecure: bool, minimum: str | None, maximum: str | None, alpn: tuple[str, ...]
+) -> ssl.SSLContext:
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    if insecure:
         made.check_hostname = False
         made.verify_mode = ssl.CERT_NONE
-    maximum = arguments.get("maximum")
+    elif trust:
+        made.load_verify_locations(trust)
+    else:
+        made.load_default_certs()
     if maximum in ("TLSv1", "TLSv1_1"):
         # OpenSSL 3 offers these versions only below its default security level.
         made.set_ciphers("ALL:@SECLEVEL=0")
         made.minimum_version = ssl.TLSVersion.TLSv1
-    if arguments.get("minimum"):
-        made.minimum_version = ssl.TLSVersion[arguments["minimum"]]
+    if minimum:
+        made.minimum_version = ssl.TLSVersion[minimum]
     if maximum:
         made.maximum_version = ssl.TLSVersion[maximum]
-    if arguments.get("alpn"):
-        made.set_alpn_protocols(list(arguments["alpn"]))
+    if alpn:
+        made.set_alpn_protocols(list(alpn))
     return made
 
 

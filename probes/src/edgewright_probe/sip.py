@@ -132,6 +132,8 @@ async def message(arguments: dict[str, Any], sessions: Sessions, transcript: Tra
         return await send(agent)
     agent = await open_agent(arguments, transcript)
     try:
+        if arguments.get("forget"):
+            await agent.forget(transcript)
         return await send(agent)
     finally:
         await agent.connection.close()

@@ -206,6 +206,19 @@ class Agent:
             self.routes = result.final.all("Service-Route")
         return result
 
+    async def forget(self, transcript: Transcript) -> Answer:
+        """Take away every binding of the account, whoever made it (RFC 3261 section 10.2.2)."""
+        self._cseq += 1
+        request = Request(
+            "REGISTER",
+            f"sip:{self.domain}",
+            f"sip:{self.aor}",
+            f"sip:{self.aor}",
+            [("Contact", "*"), ("Expires", "0")],
+            cseq=self._cseq,
+        )
+        return await self.send(request, transcript)
+
     async def message(
         self, to: str, text: str, transcript: Transcript, *, sender: str | None = None,
         headers: list[tuple[str, str]] | None = None, to_tag: str = "", uri: str | None = None,
