@@ -39,7 +39,7 @@ FILE_KEYS = {
 }
 LINK_KEYS = {"path", "target", "when"}
 DIRECTORY_KEYS = {"path", "owner", "group", "mode", "when"}
-COMMAND_KEYS = {"name", "run", "files", "watch", "check", "timeout", "when"}
+COMMAND_KEYS = {"name", "run", "files", "watch", "includes", "check", "timeout", "when"}
 SERVICE_KEYS = {
     "name", "enabled", "state", "masked", "on_change", "files", "reload_files", "reload_command", "watch",
     "watch_command", "on_watch", "includes", "settle", "when",

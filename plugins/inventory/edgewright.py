@@ -9,6 +9,7 @@ from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+from ansible.template import trust_as_template
 
 from edgewright import machines, model, plan
 
@@ -67,7 +68,10 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             for group in groups:
                 inventory.add_child(inventory.add_group(group), name)
             for key, value in variables(made.hosts[name], made, host.kind).items():
-                inventory.set_variable(name, key, value)
+                # Settings stay data, never templates; these are ours, and testinfra wants them plain.
+                inventory.set_variable(
+                    name, key, trust_as_template(value) if isinstance(value, str) else value
+                )
             for role, settings in planned.settings.get(name, {}).items():
                 inventory.set_variable(name, role, settings)
 

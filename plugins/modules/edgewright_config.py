@@ -657,7 +657,7 @@ class Config:
         """Commands whose files changed since they last succeeded, or whose check says no."""
         for entry in self.params.get("commands") or []:
             state, files, watched = self.stale("command-" + entry["name"], entry)
-            because = files + watched
+            because = watched if entry.get("files") == [] else files + watched
             if not because and entry.get("check") and self.run_command(shlex.split(entry["check"]))[0] != 0:
                 because = ["its check"]
             if not because:

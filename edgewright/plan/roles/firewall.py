@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from edgewright.plan.roles import Base
     from edgewright.plan.types import HostPlan
 
-PACKAGES: tuple[str, ...] = ("conntrack",)
+PACKAGES: tuple[str, ...] = ()
 VOLUMES: tuple[str, ...] = ()
 LISTENS: tuple[str, ...] = ()
 

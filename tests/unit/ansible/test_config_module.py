@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import os
 import stat
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -398,3 +399,30 @@ def test_packages_are_installed_only_when_missing(tmp_path: Path) -> None:
     assert config.apply()["actions"] == ["install knot lego"]
     assert next(c for c in calls if "install" in c)[-2:] == ["knot", "lego"]
     assert not (tmp_path / "usr/sbin/policy-rc.d").exists()
+
+
+def test_command_of_no_file_runs_only_when_its_check_fails(tmp_path: Path, systemd: Systemd) -> None:
+    command = {"name": "filter", "run": "nft -f /etc/nftables.conf", "check": "nftcheck", "files": []}
+    parameters = wanted(tmp_path, commands=[command])
+    assert not apply(systemd, parameters)["changed"]
+    systemd.refuse["nftcheck"] = "no table"
+    assert apply(systemd, parameters)["actions"] == ["run `nft -f /etc/nftables.conf` (its check)"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="mounts a small file system")
+def test_a_disk_that_is_really_full(tmp_path: Path, systemd: Systemd) -> None:
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(disk)], check=False)
+    if mounted.returncode:
+        pytest.skip("mounting is not allowed here")
+    try:
+        apply(systemd, daemon(disk))
+        with pytest.raises(ConfigError, match=r"No space left on device.*nothing was replaced"):
+            apply(systemd, daemon(disk, "x" * 100_000))
+        assert (disk / "etc/d/d.conf").read_text() == "a = 1\n"
+        assert [p.name for p in (disk / "etc/d").iterdir()] == ["d.conf"]
+        assert systemd.verbs() == []
+        assert apply(systemd, daemon(disk, "a = 3\n"))["actions"] == ["restart d.service (/etc/d/d.conf)"]
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)

@@ -40,14 +40,17 @@ class Client:
         entry = self.settings["slots"][slot]
         chain = self.store.chain(slot)
         blocks = pem.split(chain or "")
-        if not blocks or pem.certificate_digest(blocks[0]) != pem.key_digest(self.store.key(slot)):
+        key = pem.key_digest(self.store.key(slot))
+        if not blocks or pem.certificate_digest(blocks[0]) != key:
             return "there is no certificate of its key"
         if pem.names(blocks[0]) != set(entry["sans"]):
             return "its names have changed"
-        left = (pem.expiry(blocks[0]) - now).days
-        # The first host of a pool renews for all; the others step in when that did not reach them.
-        days = self.settings["renew_before_days"]
-        return f"it ends in {left} days" if left < (days if self.settings["first"] else days / 2) else None
+        begin, end = pem.dates(blocks[0])
+        # At most a third of its life, or a short-lived one would be ordered every day. The first host of
+        # a pool renews for all; the others step in when that did not reach them.
+        early = min(dt.timedelta(days=self.settings["renew_before_days"]), (end - begin) / 3)
+        early = early if self.settings["first"] else early / 2
+        return f"it ends in {(end - now).days} days" if end - now < early else None
 
     def renew(self, now: dt.datetime) -> list[str]:
         """Order what is due; what was ordered.

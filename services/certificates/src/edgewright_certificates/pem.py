@@ -48,12 +48,14 @@ def certificate_digest(certificate: str) -> str:
     return hashlib.sha256(openssl("pkey", "-pubin", "-pubout", "-outform", "DER", stdin=public)).hexdigest()
 
 
-def expiry(certificate: str) -> dt.datetime:
-    """When a certificate ends."""
-    said = openssl("x509", "-noout", "-enddate", "-dateopt", "iso_8601", stdin=certificate.encode()).decode()
-    return dt.datetime.strptime(said.strip().partition("=")[2], "%Y-%m-%d %H:%M:%SZ").replace(
-        tzinfo=dt.timezone.utc  # noqa: UP017 - Python 3.11 and later
+def dates(certificate: str) -> tuple[dt.datetime, dt.datetime]:
+    """When a certificate begins and ends."""
+    asked = ("x509", "-noout", "-startdate", "-enddate", "-dateopt", "iso_8601")
+    lines = openssl(*asked, stdin=certificate.encode()).decode().split("\n")
+    begin, end = (
+        dt.datetime.strptime(line.partition("=")[2] + "+0000", "%Y-%m-%d %H:%M:%SZ%z") for line in lines[:2]
     )
+    return begin, end
 
 
 def names(certificate: str) -> set[str]:
