@@ -21,6 +21,7 @@ class Sessions:
 
     def __init__(self) -> None:
         self._held: dict[str, Agent] = {}
+        self._made: dict[str, dict[str, Any]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
 
     async def get(
@@ -39,6 +40,7 @@ class Sessions:
             answer = await agent.register(transcript)
             if answer.final.status == 200:
                 self._held[name] = agent
+                self._made[name] = arguments
             else:
                 await agent.connection.close()
             return agent, answer
@@ -49,13 +51,17 @@ class Sessions:
         return None if agent is None or agent.connection.closed else agent
 
     async def drop(self, name: str, transcript: Transcript) -> None:
-        """Unregister and close a session; nothing happens when there is none."""
+        """Unregister and close a session; nothing happens when there is none.
+
+        Where the connection has been lost, the binding is taken away over a new one (RFC 5626).
+        """
         agent = self._held.pop(name, None)
         if agent is None:
             return
         with contextlib.suppress(HaltError):
-            if not agent.connection.closed:
-                await agent.register(transcript, expires=0)
+            if agent.connection.closed:
+                agent = await open_agent(self._made[name] | {"instance": name}, transcript)
+            await agent.register(transcript, expires=0)
         await agent.connection.close()
 
     async def close(self) -> None:

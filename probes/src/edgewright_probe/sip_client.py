@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import re
 import secrets
 import uuid
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from .observation import HaltError, Transcript
 from .sip_message import Message, read
 
 AGENT = "Edgewright-Probe"
+EXPIRES = 300
+"""Seconds: longer than a run, short enough that a run which dies leaves nothing for long."""
 
 
 @dataclass
@@ -191,7 +194,7 @@ class Agent:
         """The Contact URI of this connection."""
         return f"sip:{self.aor.partition('@')[0]}@{self.connection.local};transport=tls"
 
-    async def register(self, transcript: Transcript, expires: int = 600) -> Answer:
+    async def register(self, transcript: Transcript, expires: int = EXPIRES) -> Answer:
         """REGISTER with outbound parameters (RFC 5626); `expires` 0 takes the binding away."""
         contact = f'<{self.contact}>;+sip.instance="<urn:uuid:{self._instance}>";reg-id=1'
         self._cseq += 1
@@ -207,17 +210,20 @@ class Agent:
         return result
 
     async def forget(self, transcript: Transcript) -> Answer:
-        """Take away every binding of the account, whoever made it (RFC 3261 section 10.2.2)."""
-        self._cseq += 1
-        request = Request(
-            "REGISTER",
-            f"sip:{self.domain}",
-            f"sip:{self.aor}",
-            f"sip:{self.aor}",
-            [("Contact", "*"), ("Expires", "0")],
-            cseq=self._cseq,
-        )
-        return await self.send(request, transcript)
+        """Take away every binding of the account, whoever made it: asked for, then named one by one.
+
+        RFC 3261 sections 10.2.3 and 10.2.2; not `Contact: *`, which Kamailio 6.0 refuses in outbound mode.
+        """
+        answer = await self._bindings([], transcript)
+        found = re.findall(r"<[^>]*>", ", ".join(answer.final.all("Contact")))
+        if found:
+            gone = ", ".join(f"{uri};expires=0" for uri in found)
+            answer = await self._bindings([("Contact", gone)], transcript)
+        return answer
+
+    async def _bindings(self, headers: list[tuple[str, str]], transcript: Transcript) -> Answer:
+        aor = f"sip:{self.aor}"
+        return await self.send(Request("REGISTER", f"sip:{self.domain}", aor, aor, headers), transcript)
 
     async def message(
         self, to: str, text: str, transcript: Transcript, *, sender: str | None = None,

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
+import functools
+import socket
+import ssl
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 from . import net
@@ -38,24 +44,61 @@ async def chain(arguments: dict[str, Any], transcript: Transcript) -> Observatio
 async def _look(
     target: net.Target, arguments: dict[str, Any], transcript: Transcript
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    _, writer = await net.open_tls(target, arguments, transcript)
-    try:
-        secured = writer.get_extra_info("ssl_object")
-        inner = secured if hasattr(secured, "get_unverified_chain") else secured._sslobj
-        raw = inner.get_unverified_chain() or []
-        ders = [item if isinstance(item, bytes) else item.public_bytes(_DER) for item in raw]
-        return (
-            {"version": secured.version(), "cipher": secured.cipher()[0]},
-            {"chain": [base64.b64encode(der).decode() for der in ders]},
-        )
-    finally:
-        writer.close()
+    secured = await _secured(target, arguments, transcript)
+    return {"version": secured.version, "cipher": secured.cipher}, {"chain": secured.chain}
 
 
 async def handshake(arguments: dict[str, Any], transcript: Transcript) -> Observation:
     """Only whether a handshake succeeds with `maximum`/`minimum` versions; the chain is not judged."""
     target = await net.find(arguments, transcript)
-    _, writer = await net.open_tls(target, arguments | {"insecure": True}, transcript)
-    version = writer.get_extra_info("ssl_object").version()
-    writer.close()
-    return Observation("done", True, {"version": version})
+    secured = await _secured(target, arguments | {"insecure": True}, transcript)
+    return Observation("done", True, {"version": secured.version})
+
+
+@dataclass(frozen=True)
+class _Secured:
+    """What a handshake agreed on, and the chain that was shown (base64 DER, leaf first)."""
+
+    version: str
+    cipher: str
+    chain: list[str]
+
+
+async def _secured(target: net.Target, arguments: dict[str, Any], transcript: Transcript) -> _Secured:
+    """A handshake in a thread of its own.
+
+    OpenSSL queues errors per thread: the alert of a listener that wants a client certificate would otherwise
+    end some other connection of this process.
+
+    Raises:
+        HaltError: at stage `connect` or `tls`.
+    """
+    timeout = float(arguments.get("timeout", 6))
+    context = net.context(arguments)
+    sock = await net.connect(target.address, target.port, timeout)
+    transcript.add(f"connected to {target}")
+    name = arguments.get("sni", target.name)
+    with ThreadPoolExecutor(1) as thread:
+        work = functools.partial(_shake, sock, context, name, timeout)
+        try:
+            secured = await asyncio.get_running_loop().run_in_executor(thread, work)
+        except (OSError, ValueError) as error:
+            raise HaltError("tls", net.tls_word(error)) from error
+        finally:
+            sock.close()
+    transcript.add(f"{secured.version} {secured.cipher}")
+    return secured
+
+
+def _shake(sock: socket.socket, context: ssl.SSLContext, name: str, timeout: float) -> _Secured:
+    sock.settimeout(timeout)
+    with context.wrap_socket(sock, server_hostname=name or None) as secured:
+        inner = secured if hasattr(secured, "get_unverified_chain") else secured._sslobj
+        raw = inner.get_unverified_chain() or []
+        ders = [item if isinstance(item, bytes) else item.public_bytes(_DER) for item in raw]
+        cipher = secured.cipher()
+        return _Secured(
+            secured.version() or "",
+            cipher[0] if cipher else "",
+            [base64.b64encode(der).decode() for der in ders],
+        )
