@@ -182,7 +182,8 @@ def _follow(lines: Iterator[str], done: Applied, step: Step) -> Applied:
         event = json.loads(line)
         kind = event["event"]
         if kind == "play":
-            done.hosts.update({host: HostDone() for host in event["hosts"]})
+            for host in event["hosts"]:
+                done.hosts.setdefault(host, HostDone())
         elif kind == "task":
             role = event["role"]
         elif kind == "start":

@@ -12,6 +12,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.template import trust_as_template
 
 from edgewright import machines, model, plan
+from edgewright.plan.roles import ORDER
 
 DOCUMENTATION = """
 name: edgewright
@@ -19,7 +20,7 @@ short_description: A deployment as Edgewright plans it
 author: Edgewright
 description:
   - Loads and plans the deployment whose folder holds C(edgewright.yml); addresses are C(machines.json)'s.
-  - Groups are the kinds of hosts, C(site_NAME), and C(surroundings).
+  - Groups are the kinds of hosts, C(site_NAME), C(surroundings), and C(role_NAME) for those with that role.
 options:
   plugin: {description: Always C(edgewright)., required: true, choices: [edgewright]}
 """
@@ -58,6 +59,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         inventory.set_variable("all", "edgewright_folder", str(folder))
         inventory.set_variable("all", "edgewright_deployment", planned.deployment)
         inventory.set_variable("all", "edgewright_state", str(made.folder))
+        for role in ORDER:
+            inventory.add_group(f"role_{role}")
         for name, host in planned.hosts.items():
             if host.platform != "linux":
                 continue
@@ -65,6 +68,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             groups = [host.kind]
             groups += [f"site_{host.site.replace('-', '_')}"] if host.site else []
             groups += ["surroundings"] if host.surroundings else []
+            groups += [f"role_{role}" for role in planned.settings.get(name, {})]
             for group in groups:
                 inventory.add_child(inventory.add_group(group), name)
             for key, value in variables(made.hosts[name], made, host.kind).items():

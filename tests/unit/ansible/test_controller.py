@@ -128,6 +128,7 @@ def test_events_are_counted() -> None:
         result("a", "changed", actions=["restart d.service"], paths=["/etc/d"], diff="+x"),
         result("a", "ok", module=False),
         result("a", "skipped", module=False, seconds=None),
+        json.dumps({"event": "play", "name": "the next", "hosts": ["a"]}),
         result("b", "failed", message="no space"),
         result("c", "ok"),
         json.dumps({"event": "end", "hosts": {}}),
