@@ -22,7 +22,10 @@ PACKAGES = (
     "postgresql",
 )
 VOLUMES = ("/var/lib/edgewright", "/var/lib/postgresql")
-USERS = ("g edgewright -",)
+USERS = (
+    "g edgewright -",
+    "m postgres kamailio",  # the database of a larger pool shows the same certificate
+)
 LISTENS = ("sip", "postgresql")
 
 
