@@ -102,7 +102,12 @@ def _cell(scope: Scope, flow: Flow, source: HostPlan, target: Address) -> Case:
 
 
 def sources(scope: Scope, flow: Flow) -> Iterator[HostPlan]:
-    """Hosts from which a flow is tried: those named, else (anybody) the vantages outside."""
+    """Hosts from which a flow is tried: those named; for anybody the vantages outside.
+
+    None where only networks are named and no host of ours or vantage is in them.
+    """
+    if flow.source.networks and not flow.source.hosts:
+        return
     if flow.source.hosts:
         yield from (scope.plan.hosts[name] for name in some(flow.source.hosts))
     else:

@@ -54,7 +54,8 @@ def make(scope: Scope) -> Iterator[Case]:
     for seat in scope.at("outside"):
         for host in scope.tried:
             for address in host.addresses():
-                if f"ipv{address.version}" == seat.family:
+                way = scope.has_way(scope.plan.hosts[seat.vantage], address)
+                if f"ipv{address.version}" == seat.family and way:
                     yield from _address(scope, seat, host, address, opened)
 
 

