@@ -113,6 +113,20 @@ class _Ruleset:
             self.counters[flow.id] = None
         return rules
 
+    def older(self, flow: Flow, own: tuple[Address, ...]) -> list[str]:
+        """Answers in connections that began before there were any rules.
+
+        Such a one is known to the kernel only once the other side has sent something: the very session that
+        loads the rules for the first time would stand still until then.
+        """
+        rules = []
+        for name, version in (("ip", 4), ("ip6", 6)):
+            mine, theirs = self._side(own, version), self._side(flow.source, version)
+            if mine and theirs:
+                answers = f"{flow.protocol} sport {flow.ports} tcp flags & (syn | ack) == ack"
+                rules.append(f"{name} saddr {mine} {name} daddr {theirs} {answers} accept")
+        return ["# sessions of administrators that began before these rules", *rules] if rules else []
+
     def _side(self, end: End | tuple[Address, ...], version: int) -> str | None:
         """One end in one family as nft writes it; None: any; empty: that family is not there."""
         if isinstance(end, tuple):
@@ -170,6 +184,9 @@ def _host(plan: Planned, host: HostPlan) -> _Ruleset:
         f"icmpv6 type {{ {NEIGHBOURS}, nd-router-solicit }} ip6 hoplimit 255 accept",
         f"icmpv6 type {{ {MULTICAST} }} accept",
     ]
+    for flow in flows:
+        if flow.service == "ssh" and host.name in flow.target.hosts:
+            outgoing += rules.older(flow, own(flow.target))
     for flow in flows:
         if host.name in flow.source.hosts:
             outgoing += _explained(flow, rules.accept(flow, own(flow.source), flow.target))
