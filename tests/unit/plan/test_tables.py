@@ -1,0 +1,153 @@
+"""Tables: who gets what and no more; the controller's checksums are the host's."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from edgewright.model import Deployment, load
+from edgewright.model.credentials import Credentials, Digest
+from edgewright.plan import tables
+from edgewright.plan.types import Plan
+
+ROOT = Path(__file__).parents[3]
+DIGEST = Digest("0" * 32, "1" * 64)
+
+
+@dataclass(frozen=True)
+class Host:
+    """What of a host decides its tables."""
+
+    roles: tuple[str, ...]
+    pool: str | None
+
+
+@pytest.fixture
+def contoso() -> Deployment:
+    return load(ROOT / "inventory/contoso")
+
+
+def credentials(deployment: Deployment) -> Credentials:
+    return Credentials(deployment.realm, dict.fromkeys(deployment.directory.users, DIGEST), {})
+
+
+def made(deployment: Deployment, host: Host) -> dict[str, dict[str, str]]:
+    found = tables.make(deployment, credentials(deployment), host)
+    return {name: dict(table.rows) for name, table in found.items()}
+
+
+def test_an_edge_knows_domains_and_never_a_user(contoso: Deployment) -> None:
+    found = made(contoso, Host(("base", "access_edge"), "edge.inside.contoso.example"))
+    assert sorted(found) == ["domains", "peers", "switches"]
+    assert found["domains"] == {
+        "adatum.example": "class=blocked",
+        "contoso.example": "class=local",
+        "fabrikam.example": "class=allowed",
+    }
+    assert found["switches"]["allow_outside_users"] == "1"
+    assert found["switches"]["enable_partner_discovery"] == "0"
+    assert "alice" not in json.dumps(found)
+
+
+def test_names_in_certificates_say_the_role(contoso: Deployment) -> None:
+    peers = made(contoso, Host(("access_edge",), None))["peers"]
+    assert peers["director1.inside.contoso.example"] == "role=director"
+    assert peers["fe.inside.contoso.example"] == "role=front_end"
+    assert not any(name.startswith("proxy1") for name in peers)
+
+
+def test_a_director_knows_everybody_disabled_ones_too(contoso: Deployment) -> None:
+    users = made(contoso, Host(("director",), "director.inside.contoso.example"))["users"]
+    assert set(users) == set(contoso.directory.users)
+    rest = f"md5={DIGEST.md5};sha256={DIGEST.sha256}"
+    home = "home=fe.inside.contoso.example"
+    assert users["alice@contoso.example"] == f"{home};enabled=1;outside=1;{rest}"
+    assert users["carol@contoso.example"] == f"{home};enabled=1;outside=0;{rest}"
+    assert users["gina@contoso.example"] == f"{home};enabled=0;outside=1;{rest}"
+
+
+def test_a_director_routes_to_no_foreign_domain(contoso: Deployment) -> None:
+    assert made(contoso, Host(("director",), None))["domains"] == {"contoso.example": "class=local"}
+
+
+def test_a_user_without_a_password_has_no_digest(contoso: Deployment) -> None:
+    found = tables.make(contoso, Credentials(contoso.realm, {}, {}), Host(("director",), None))
+    assert "md5" not in found["users"].rows["alice@contoso.example"]
+
+
+def test_a_front_end_knows_only_the_home_of_others_users() -> None:
+    deployment = load(ROOT / "tests/deployments/two-of-each")
+    pools = sorted(pool.pool for pool in deployment.front_ends())
+    next_hops = {edge.next_hop for site in deployment.topology.sites.values() for edge in site.edge}
+    assert set(pools) - next_hops
+    for pool in set(pools) - next_hops:
+        for address, row in made(deployment, Host(("front_end",), pool))["users"].items():
+            own = deployment.home(address) == pool
+            assert row.startswith(f"home={deployment.home(address)}")
+            assert ("md5=" in row) is own
+
+
+def test_a_front_end_that_is_the_next_hop_authenticates_everybody() -> None:
+    deployment = load(ROOT / "inventory/minimal")
+    host = Host(("front_end",), deployment.front_ends()[0].pool)
+    assert all("md5=" in row for row in made(deployment, host)["users"].values())
+
+
+def test_the_web_services_get_what_they_read(contoso: Deployment) -> None:
+    found = made(contoso, Host(("director", "web_service"), "director.inside.contoso.example"))
+    assert found["web_setting"] == {"allow_outside_users": "1"}
+    carol = json.loads(found["web_user"]["carol@contoso.example"])
+    assert carol["policy"]["enable_outside_access"] is False
+    assert {"name", "home", "enabled", "md5", "sha256", "policy"} == set(carol)
+
+
+def test_a_host_without_such_a_role_has_none(contoso: Deployment) -> None:
+    assert made(contoso, Host(("base", "reverse_proxy"), None)) == {}
+
+
+def test_what_is_taken_out_of_the_directory_is_taken_out_of_the_tables(contoso: Deployment) -> None:
+    before = tables.make(contoso, credentials(contoso), Host(("director",), None))
+    fewer = {a: u for a, u in contoso.directory.users.items() if not a.startswith("bob")}
+    directory = contoso.directory.model_copy(update={"users": fewer})
+    smaller = Deployment(
+        contoso.name, contoso.folder, contoso.topology, contoso.policies, directory, None, contoso.digest
+    )
+    after = tables.make(smaller, credentials(contoso), Host(("director",), None))
+    assert set(before["users"].rows) - set(after["users"].rows) == {"bob@contoso.example"}
+    assert before["users"].digest != after["users"].digest
+
+
+def _program() -> ModuleType:
+    path = ROOT / "services/tables/src/edgewright_tables/bundle.py"
+    spec = importlib.util.spec_from_file_location("tables_bundle", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    # A dataclass with slots looks its module up.
+    import sys
+
+    sys.modules["tables_bundle"] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_host_computes_the_same_checksums(contoso: Deployment) -> None:
+    found = tables.make(contoso, credentials(contoso), Host(("director", "web_service"), None))
+    parsed = _program().parse(json.dumps(tables.bundle(found), ensure_ascii=False).encode())
+    assert parsed.checksum == tables.checksum(found)
+    assert parsed.digests == {name: table.digest for name, table in found.items()}
+
+
+def test_tables_are_what_each_role_declares(plan_of: Callable[[str], Plan], contoso: Deployment) -> None:
+    """A daemon's hook names exactly the tables that the controller makes for it."""
+    plan = plan_of("contoso")
+    for host, role in (("edge1", "access_edge"), ("director1", "director"), ("fe1", "front_end")):
+        hook = json.loads((ROOT / f"roles/{role}/files/tables.json").read_text())
+        wanted = set(made(contoso, Host((role,), plan.hosts[host].pool)))
+        assert set(hook["tables"]) == wanted | set(plan.settings[host][role]["tables"])
