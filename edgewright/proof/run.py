@@ -288,7 +288,7 @@ async def prove(
         started,
         time.monotonic() - clock,
         results,
-        versions or {},
+        (versions or {}) | engine.witness.versions(),
         engine.timings,
         tuple(problems),
         engine.witness.counted(),

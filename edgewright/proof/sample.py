@@ -1,4 +1,4 @@
-"""A sample of everything that no flow opens: lists of ports at our addresses, straight from outside."""
+"""A sample of everything that no flow opens: lists of ports at our addresses, from outside and perimeter."""
 
 from __future__ import annotations
 
@@ -57,6 +57,57 @@ def make(scope: Scope) -> Iterator[Case]:
                 way = scope.has_way(scope.plan.hosts[seat.vantage], address)
                 if f"ipv{address.version}" == seat.family and way:
                     yield from _address(scope, seat, host, address, opened)
+    yield from _beyond(scope, opened)
+
+
+def _beyond(scope: Scope, opened: Sequence[Cell]) -> Iterator[Case]:
+    """From Edges and proxies, should they fall: nothing inside but what a flow names."""
+    maker = Maker(AREA, "anonymous", "closed ports")
+    for source in scope.tried:
+        if source.kind not in ("edge", "reverse_proxy"):
+            continue
+        for host in scope.tried:
+            if host.kind not in ("director", "front_end", "database"):
+                continue
+            for address in host.addresses():
+                if not scope.has_way(source, address):
+                    continue
+                family = f"ipv{address.version}"
+                tried = [port for port in TCP if not _leads(scope, source, address, port)]
+                yield Case(
+                    maker(
+                        f"tcp-{host.name}-{address}",
+                        source.name,
+                        family,
+                        f"{len(tried)} tcp ports of {host.name}, from the perimeter",
+                        closed.EXPECTED,
+                        "port.scan",
+                        {
+                            "address": str(address),
+                            "ports": tried,
+                            "protocol": "tcp",
+                            "timeout": 1.5,
+                            "witnesses": list(closed.witnesses(scope, source, host, ("inner", "host"))),
+                        },
+                        control=flows.control(opened, source.name, family, str(address)),
+                    )
+                )
+
+
+def _leads(scope: Scope, source: HostPlan, address: Address, port: int) -> bool:
+    """Whether a flow leads, or would lead, from a host to that TCP port."""
+    return any(
+        flow.protocol == "tcp"
+        and address in flow.target.addresses
+        and (source.name in flow.source.hosts or flow.source.label == "any")
+        and _within(flow.ports, port)
+        for flow in scope.plan.flows
+    )
+
+
+def _within(ports: str, port: int) -> bool:
+    low, _, high = ports.partition("-")
+    return int(low) <= port <= int(high or low)
 
 
 def _address(
@@ -97,9 +148,10 @@ def _faces(scope: Scope, host: HostPlan, address: Address) -> bool:
 
 def _planned(scope: Scope, address: Address, protocol: str, port: int) -> bool:
     """Whether a flow from anybody opens (or would open) that port: then it has a cell of its own."""
-    for flow in scope.plan.flows:
-        if flow.protocol == protocol and flow.source.label == "any" and address in flow.target.addresses:
-            low, _, high = flow.ports.partition("-")
-            if int(low) <= port <= int(high or low):
-                return True
-    return False
+    return any(
+        flow.protocol == protocol
+        and flow.source.label == "any"
+        and address in flow.target.addresses
+        and _within(flow.ports, port)
+        for flow in scope.plan.flows
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from edgewright.access.request import Request
 from edgewright.model.topology import DirectorPool, FrontEndPool
 from edgewright.plan.types import Flow, Publication
-from edgewright.proof import expect, sign_in
+from edgewright.proof import expect, messages, sign_in
 from edgewright.proof.case import RIGHT, WRONG, Case, Maker, identifier
 from edgewright.proof.scope import Scope, Seat
 from edgewright.proof.types import Cell, Expected
@@ -18,7 +18,8 @@ ROOT = "/Autodiscover/AutodiscoverService.svc/root"
 NOWHERE = "/no-such-path-is-published"
 FOUND = (200, 204)
 MOVED = (301, 302, 307, 308)
-ANSWERED = [*FOUND, *MOVED]
+ANSWERED = [*FOUND, *MOVED, 401]
+"""What a backend answers to somebody who has not signed in; nothing of it comes from the proxy."""
 
 
 def make(scope: Scope) -> Iterator[Case]:
@@ -67,20 +68,26 @@ def _label(publication: Publication, path: str) -> str:
 def _published(scope: Scope, seat: Seat) -> Iterator[Case]:
     maker = Maker(AREA, "anonymous", "publication")
     for publication in scope.plan.publications:
-        discovery = publication.row == "W5"
-        path = "/" if "/" in publication.paths or "/*" in publication.paths else publication.paths[0]
-        # Only with the Host header kept does the backend see an Autodiscover name and answer it.
-        shown: dict[str, Any] = {"status": 200} if discovery else {}
-        yield Case(
-            maker.at(
-                seat,
-                _label(publication, path),
-                f"published ({publication.row}), Host header kept",
-                Expected(True, shown=shown or None),
-                "http.request",
-                _arguments(scope, seat, f"https://{publication.host}{path}", accept=ANSWERED),
+        for path in _paths(publication):
+            if publication.row == "W5" and path == ROOT:
+                continue
+            # Only with the Host header kept does the backend see an Autodiscover name and answer it.
+            shown = {"status": 200} if publication.row == "W5" else None
+            yield Case(
+                maker.at(
+                    seat,
+                    _label(publication, path),
+                    f"published ({publication.row}), Host header kept",
+                    Expected(True, shown=shown),
+                    "http.request",
+                    _arguments(scope, seat, f"https://{publication.host}{path}", accept=ANSWERED),
+                )
             )
-        )
+
+
+def _paths(publication: Publication) -> tuple[str, ...]:
+    """The published paths; the root where everything below the host is."""
+    return tuple(dict.fromkeys("/" if path == "/*" else path for path in publication.paths))
 
 
 def _refused(scope: Scope, seat: Seat) -> Iterator[Case]:
@@ -89,7 +96,7 @@ def _refused(scope: Scope, seat: Seat) -> Iterator[Case]:
     for publication in scope.plan.publications:
         if "/*" in publication.paths:
             continue
-        path = "/" if "/" in publication.paths else publication.paths[0]
+        path = _paths(publication)[0]
         yield Case(
             maker.at(
                 seat,
@@ -101,7 +108,7 @@ def _refused(scope: Scope, seat: Seat) -> Iterator[Case]:
                 control=identifier(AREA, seat.vantage, seat.family, _label(publication, path)),
             )
         )
-    path = "/" if "/" in some.paths or "/*" in some.paths else some.paths[0]
+    path = _paths(some)[0]
     control = identifier(AREA, seat.vantage, seat.family, _label(some, path))
     unknown = f"unpublished.{scope.domain}"
     address = scope.addresses("outside", some.host, seat.family)[0]
@@ -125,6 +132,22 @@ def _refused(scope: Scope, seat: Seat) -> Iterator[Case]:
             expect.refused("web-host-unpublished", sip=False),
             "http.request",
             _arguments(scope, seat, f"https://{some.host}/", host=unknown),
+            control=control,
+        )
+    )
+    yield Case(
+        maker.at(
+            seat,
+            "forged-inside-header",
+            f"carries {messages.INSIDE_HEADER}",
+            expect.refused("forged-inside-header", sip=False),
+            "http.request",
+            _arguments(
+                scope,
+                seat,
+                f"https://{some.host}{path}",
+                headers=[[messages.INSIDE_HEADER, messages.FORGED_ORIGIN]],
+            ),
             control=control,
         )
     )

@@ -19,11 +19,14 @@ from edgewright.proof.places import ssh
 
 _PAIR = re.compile(r"([a-z_]+)=(\S*)")
 
+PROGRAMS = ("kamailio", "nginx", "knot", "postgresql-17", "openssl")
+"""Debian packages whose versions the evidence names."""
+
 _LOOK = """
 import json, subprocess, sys
+programs, cursor = sys.argv[1].split(","), sys.argv[2] if len(sys.argv) > 2 else ""
 def run(*a):
     return subprocess.run(a, capture_output=True, text=True, errors="replace").stdout
-cursor = sys.argv[1] if len(sys.argv) > 1 else ""
 lines = []
 if cursor:
     out = run("journalctl", "--quiet", "--no-pager", "-o", "cat", "--after-cursor=" + cursor)
@@ -36,8 +39,10 @@ try:
     found = json.loads(run("nft", "-j", "list", "counters") or "{}").get("nftables", [])
 except ValueError:
     found = []
+out = run("dpkg-query", "-W", "-f", "${Package} ${Version}\\n", *programs) if not cursor else ""
+versions = dict(l.split(" ", 1) for l in out.splitlines() if l.count(" ") == 1 and not l.endswith(" "))
 counters = {c["counter"]["name"]: c["counter"]["packets"] for c in found if "counter" in c}
-print(json.dumps({"cursor": mark, "lines": lines, "counters": counters}))
+print(json.dumps({"cursor": mark, "lines": lines, "counters": counters, "versions": versions}))
 """
 
 
@@ -48,6 +53,7 @@ class Look:
     cursor: str = ""
     lines: tuple[str, ...] = ()
     counters: dict[str, int] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     why: str = ""
 
 
@@ -91,7 +97,9 @@ class Witness:
         return dict(zip(cursors, looks, strict=True))
 
     async def _look(self, host: str, cursor: str) -> Look:
-        command = shlex.join(["python3", "-I", "-c", _LOOK, *([cursor] if cursor else [])])
+        command = shlex.join(
+            ["python3", "-I", "-c", _LOOK, ",".join(PROGRAMS), *([cursor] if cursor else [])]
+        )
         process = await asyncio.create_subprocess_exec(
             *ssh(self.config, host, command),
             stdin=asyncio.subprocess.DEVNULL,
@@ -109,7 +117,7 @@ class Witness:
             document: dict[str, Any] = json.loads(out)
         except ValueError:
             return Look(why=err.decode("utf-8", "replace").strip() or "no answer")
-        return Look(document["cursor"], tuple(document["lines"]), document["counters"])
+        return Look(document["cursor"], tuple(document["lines"]), document["counters"], document["versions"])
 
     def refusals(self) -> dict[str, list[Refusal]]:
         """Logged refusals since `begin`, by correlation id."""
@@ -130,6 +138,14 @@ class Witness:
             grown = {n: p - old.get(n, 0) if p >= old.get(n, 0) else p for n, p in look.counters.items()}
             found[host] = {name: packets for name, packets in grown.items() if packets}
         return found
+
+    def versions(self) -> dict[str, str]:
+        """Versions of the programs that ran on the hosts; several different ones joined."""
+        found: dict[str, set[str]] = {}
+        for look in self.before.values():
+            for name, version in look.versions.items():
+                found.setdefault(name, set()).add(version)
+        return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
     def problems(self) -> list[str]:
         """Hosts that could not be asked."""

@@ -147,6 +147,24 @@ def test_a_port_that_a_flow_opens_is_not_in_the_sample() -> None:
     assert 22 in case.cell.arguments["ports"]
 
 
+def test_a_fallen_edge_reaches_nothing_inside_but_its_next_hop() -> None:
+    cases = made("inventory/contoso")
+    front_end = cases["closed/edge1/ipv4/tcp-fe1-198.18.3.61"].cell
+    director = cases["closed/edge1/ipv6/tcp-director1-2001:db8:0:4::21"].cell
+    assert 5061 in front_end.arguments["ports"], "G06: never the Front End"
+    assert 5061 not in director.arguments["ports"]
+    assert {"edge1", "fwin1", "fe1"} <= set(front_end.arguments["witnesses"])
+
+
+def test_no_place_tries_what_no_packet_of_its_reaches() -> None:
+    addresses = {
+        c.cell.arguments["address"]
+        for i, c in made("inventory/minimal").items()
+        if i.startswith("closed/client1")
+    }
+    assert addresses == {"198.18.8.21", "2001:db8:8:1::21"}
+
+
 def test_both_sides_of_the_web_are_asked_for_autodiscover() -> None:
     cases = made("inventory/contoso")
     outside = cases["web/client6/ipv6/autodiscover-carol"].cell.expected
