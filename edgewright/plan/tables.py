@@ -157,8 +157,9 @@ def _users(deployment: Deployment, credentials: Credentials, only: str | None) -
     """Everything about users of pool `only` and the home of the others; with None everything about all."""
     directory = deployment.directory.users
     none = Digest("", "")
+    default = _default_home(deployment)
     for address, policy, _ in every_user(deployment, "external_access"):
-        home = deployment.home(address)
+        home = directory[address].home or default
         if home is None:
             continue
         if only not in (None, home):
@@ -168,8 +169,15 @@ def _users(deployment: Deployment, credentials: Credentials, only: str | None) -
         yield address, _user(home, directory[address].enabled, policy, digest)
 
 
+def _default_home(deployment: Deployment) -> str | None:
+    """`Deployment.home` of whoever has none of his own, found once."""
+    pools = deployment.front_ends()
+    return pools[0].pool if len(pools) == 1 else None
+
+
 def _web_users(deployment: Deployment, credentials: Credentials) -> Iterator[tuple[str, str]]:
     directory = deployment.directory.users
+    default = _default_home(deployment)
     none = Digest("", "")
     effective: dict[str, dict[str, bool]] = {address: {} for address in directory}
     for kind, settings in WEB_POLICY.items():
@@ -179,7 +187,7 @@ def _web_users(deployment: Deployment, credentials: Credentials) -> Iterator[tup
         digest = credentials.users.get(address, none)
         value = {
             "name": directory[address].name,
-            "home": deployment.home(address) or "",
+            "home": directory[address].home or default or "",
             "enabled": directory[address].enabled,
             "md5": digest.md5,
             "sha256": digest.sha256,
