@@ -10,6 +10,7 @@ import sys
 from edgewright_tables import bundle, hooks, store, switch
 
 _VERBS = {
+    "compare": "read sums of tables (JSON) from standard input and tell the digests of rows that may differ",
     "stage": "read a bundle (JSON) from standard input and write it beside the tables in use",
     "commit": "put the staged tables in use and tell the daemons of those that changed",
     "rollback": "put the tables before the last commit in use again",
@@ -17,16 +18,23 @@ _VERBS = {
     "ensure": "make missing tables that the daemons of this host need (they run it before they start)",
 }
 
+_CHOSEN = {
+    "commit": "only if this is staged, or in use already",
+    "rollback": "only to these, and not at all if they are in use already",
+}
 
-def _run(verb: str) -> object:
+
+def _run(verb: str, checksum: str | None) -> object:
     places = switch.default_places()
     match verb:
+        case "compare":
+            return switch.compare(places, bundle.document(sys.stdin.buffer.read()))
         case "stage":
-            return switch.stage(places, bundle.parse(sys.stdin.buffer.read()))
+            return switch.stage_data(places, sys.stdin.buffer.read())
         case "commit":
-            return switch.commit(places)
+            return switch.commit(places, checksum)
         case "rollback":
-            return switch.rollback(places)
+            return switch.rollback(places, checksum)
         case "ensure":
             return {"changed": switch.ensure(places)}
         case _:
@@ -38,11 +46,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="edgewright-tables", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name, text in _VERBS.items():
-        verbs.add_parser(name, help=text, description=text)
+        verb = verbs.add_parser(name, help=text, description=text)
+        if name in _CHOSEN:
+            verb.add_argument("--checksum", help=_CHOSEN[name])
     arguments = parser.parse_args()
     os.umask(0o077)
     try:
-        print(json.dumps(_run(arguments.verb), sort_keys=True))
+        print(json.dumps(_run(arguments.verb, getattr(arguments, "checksum", None)), sort_keys=True))
     except (bundle.BundleError, store.StoreError, switch.SwitchError, hooks.HookError, OSError) as error:
         print(f"edgewright-tables: {error}", file=sys.stderr)
         return 1

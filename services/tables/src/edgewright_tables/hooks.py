@@ -5,6 +5,10 @@
 
 With `{table}` the command runs once per changed table, without it once. A daemon that is not running is left
 alone: it reads the tables when it starts.
+
+`"rows": {"users": ["/usr/bin/python3", ...]}` (may be left out) names, by table, a program that acts on
+single rows once the daemon has the new ones, e.g. ends what a user may no longer have. It gets
+`{"<key>": [before, after], ...}` on standard input; null: there was, or is, no such row.
 """
 
 from __future__ import annotations
@@ -13,11 +17,15 @@ import json
 import subprocess
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 _PATIENCE = 10.0
 """Seconds in which a daemon that is just starting may refuse."""
+
+
+Changes = dict[str, tuple[str | None, str | None]]
+"""Key -> value before and after."""
 
 
 class HookError(Exception):
@@ -32,6 +40,7 @@ class Hook:
     unit: str
     tables: frozenset[str]
     reload: tuple[str, ...]
+    rows: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def commands(self, changed: set[str]) -> Iterator[tuple[str, ...]]:
         """The commands that tell the daemon of changed tables."""
@@ -59,8 +68,9 @@ def _hook(path: Path) -> Hook:
         found = json.loads(path.read_text(encoding="utf-8"))
         if found["schema"] != 1:
             raise HookError(f"{path}: schema {found['schema']!r} is not known here")
-        return Hook(path.stem, str(found["unit"]), frozenset(found["tables"]), tuple(found["reload"]))
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        rows = {str(table): tuple(command) for table, command in found.get("rows", {}).items()}
+        return Hook(path.stem, str(found["unit"]), frozenset(found["tables"]), tuple(found["reload"]), rows)
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HookError(f"{path}: should have schema, unit, tables and reload ({error!r})") from None
 
 
@@ -87,3 +97,18 @@ def run(hook: Hook, changed: set[str]) -> None:
             if time.monotonic() > deadline:
                 raise HookError(f"{hook.unit} did not take the new tables: {' '.join(command)}: {said}")
             time.sleep(0.3)
+
+
+def follow(hook: Hook, table: str, changes: Changes) -> None:
+    """Give the changed rows of one table to the hook's program, if it has one and the daemon runs.
+
+    Raises:
+        HookError: the program failed.
+    """
+    command = hook.rows.get(table)
+    if not command or not changes or not running(hook.unit):
+        return
+    ran = subprocess.run(command, check=False, capture_output=True, text=True, input=json.dumps(changes))
+    if ran.returncode:
+        said = (ran.stderr or ran.stdout).strip()[-500:]
+        raise HookError(f"{hook.unit}: what follows from table {table} failed: {said}")

@@ -80,6 +80,36 @@ def read(path: Path) -> dict[str, Rows]:
         raise StoreError(f"{path}: {error}") from None
 
 
+def rows(path: Path, table: str) -> Rows:
+    """One table of a file; empty where there is none.
+
+    Raises:
+        StoreError: the file is damaged.
+    """
+    found = identity(path)
+    if found is None or table not in found.digests:
+        return {}
+    try:
+        with _opened(path, readonly=True) as database:
+            return dict(database.execute(f'SELECT key_name, key_value FROM "{table}"'))  # noqa: S608
+    except sqlite3.Error as error:
+        raise StoreError(f"{path}: {error}") from None
+
+
+def changes(old: Path, new: Path, table: str) -> dict[str, tuple[str | None, str | None]]:
+    """Rows of one table that differ between two files: key -> value before and after, None: none.
+
+    Raises:
+        StoreError: a file is damaged.
+    """
+    before, after = rows(old, table), rows(new, table)
+    return {
+        key: (before.get(key), after.get(key))
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    }
+
+
 def write(path: Path, bundle: Bundle, group: int) -> None:
     """Write a bundle to `path` (readable by `group` too), whole or not at all.
 

@@ -1,7 +1,8 @@
 """stage, commit, rollback, status: each can be interrupted anywhere and simply be run again.
 
 What each daemon was last told is remembered (`tables.told.json`), so a commit that was interrupted between
-switching and telling is finished by the next one.
+switching and telling is finished by the next one. Where programs act on single rows, the tables that all of
+them have followed are kept too (`tables.followed.sqlite`): what was missed in between is made up for.
 """
 
 from __future__ import annotations
@@ -10,13 +11,15 @@ import contextlib
 import fcntl
 import grp
 import json
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgewright_tables import compare as comparing
 from edgewright_tables import hooks, store
-from edgewright_tables.bundle import Bundle, make
+from edgewright_tables.bundle import Bundle, BundleError, Rows, make, parse
 
 
 class SwitchError(Exception):
@@ -50,6 +53,11 @@ class Places:
     def told(self) -> Path:
         """Digests that each daemon was last told."""
         return self.state / "tables.told.json"
+
+    @property
+    def followed(self) -> Path:
+        """The tables whose changes all programs have acted on."""
+        return self.state / "tables.followed.sqlite"
 
     def gid(self) -> int:
         """Group that may read the tables; -1 leaves it as it is."""
@@ -86,11 +94,40 @@ def stage(places: Places, bundle: Bundle) -> dict[str, Any]:
         return {"staged": complete.checksum}
 
 
-def commit(places: Places) -> dict[str, Any]:
-    """Put staged tables in use and tell the daemons; without staged ones, finish what was interrupted.
+def stage_data(places: Places, data: bytes) -> dict[str, Any]:
+    """`stage` of a bundle as it was received, whole or a difference against the tables in use.
 
     Raises:
-        SwitchError: nothing was ever staged.
+        BundleError: it cannot be used, e.g. because other tables are in use than it starts from.
+    """
+
+    def base(checksum: str) -> dict[str, Rows]:
+        if _checksum(places.current) != checksum:
+            raise BundleError("other tables are in use here than the difference starts from; compare again")
+        return store.read(places.current)
+
+    return stage(places, parse(data, base))
+
+
+def compare(places: Places, sums: dict[str, Any]) -> dict[str, Any]:
+    """Digests of rows in use that may differ from the controller's (see `compare`). Reads only."""
+    return {
+        "committed": _checksum(places.current),
+        "rows": {
+            name: comparing.differing(store.rows(places.current, name), theirs)
+            for name, theirs in sums.items()
+        },
+    }
+
+
+def commit(places: Places, checksum: str | None = None) -> dict[str, Any]:
+    """Put staged tables in use and tell the daemons; without staged ones, finish what was interrupted.
+
+    With `checksum` only if these are staged, or in use already. `seconds`: from the switch until every daemon
+    knew; `unfinished`: what of the changed rows could not be acted on.
+
+    Raises:
+        SwitchError: nothing was ever staged, or something else.
         hooks.HookError: a daemon did not take them (they are in use on disk; commit again).
     """
     with _locked(places):
@@ -100,34 +137,47 @@ def commit(places: Places) -> dict[str, Any]:
             raise SwitchError("the staged tables are damaged and were thrown away; stage again")
         if staged is None and store.identity(places.current) is None:
             raise SwitchError("nothing is staged")
+        meant = staged.checksum if staged else _checksum(places.current)
+        if checksum not in (None, meant):
+            raise SwitchError("something else is staged; another run is under way: stage again")
+        began = time.monotonic()
         if staged is not None:
-            if store.identity(places.current) is not None:
+            if store.identity(places.current) is not None and _checksum(places.current) != staged.checksum:
                 store.keep(places.current, places.previous)
             store.switch(places.staged, places.current)
-        return {"committed": _checksum(places.current), "told": _tell(places)}
+        return _told(places, began)
 
 
-def rollback(places: Places) -> dict[str, Any]:
+def rollback(places: Places, checksum: str | None = None) -> dict[str, Any]:
     """Put the tables before the last commit in use again; those in use become the previous ones.
 
+    With `checksum` only to these: nothing but the staged ones is thrown away if they are in use already.
+
     Raises:
-        SwitchError: there are none.
+        SwitchError: there are none, or others.
     """
     with _locked(places):
+        began = time.monotonic()
+        if checksum is not None and _checksum(places.current) == checksum:
+            places.staged.unlink(missing_ok=True)
+            return _told(places, began)
         if store.identity(places.previous) is None:
             raise SwitchError("there are no previous tables")
+        if checksum not in (None, _checksum(places.previous)):
+            raise SwitchError("the previous tables are others than those asked for")
         beside = places.state / ".tables.rollback.sqlite"
         store.keep(places.previous, beside)
         store.keep(places.current, places.previous)
         store.switch(beside, places.current)
         places.staged.unlink(missing_ok=True)
-        return {"committed": _checksum(places.current), "told": _tell(places)}
+        return _told(places, began)
 
 
 def status(places: Places) -> dict[str, Any]:
     """Checksums, digests and what a commit still has to do. Reads only."""
     current = store.identity(places.current)
-    pending = sorted({t for changed in _untold(places).values() for t in changed}) if current else []
+    untold = {t for changed in _untold(places).values() for t in changed} if current else set()
+    pending = sorted(untold | set(_unfollowed(places)))
     return {
         "schema": 1,
         "committed": current.checksum if current else None,
@@ -135,6 +185,17 @@ def status(places: Places) -> dict[str, Any]:
         "previous": _checksum(places.previous),
         "tables": current.digests if current else {},
         "pending": pending,
+    }
+
+
+def _told(places: Places, began: float) -> dict[str, Any]:
+    told, seconds = _tell(places, began)
+    unfinished = _follow(places)
+    return {
+        "committed": _checksum(places.current),
+        "told": told,
+        "seconds": round(seconds, 3),
+        "unfinished": unfinished,
     }
 
 
@@ -173,20 +234,54 @@ def _untold(places: Places) -> dict[str, set[str]]:
     }
 
 
-def _tell(places: Places) -> dict[str, list[str]]:
+def _tell(places: Places, began: float) -> tuple[dict[str, list[str]], float]:
+    """Tell each daemon what it does not know; by daemon what it was told, and seconds until all knew."""
     current = store.identity(places.current)
     digests = current.digests if current else {}
     told = _read_told(places)
     untold = _untold(places)
     done: dict[str, list[str]] = {}
-    for hook in hooks.read(places.hooks):
-        changed = untold[hook.name]
-        if not changed:
-            continue
-        hooks.run(hook, changed)
+    found = hooks.read(places.hooks)
+    behind = [hook for hook in found if untold[hook.name]]
+    for hook in behind:
+        hooks.run(hook, untold[hook.name])
+    seconds = time.monotonic() - began
+    for hook in behind:
         told[hook.name] = {table: digests[table] for table in sorted(hook.tables) if table in digests}
+        done[hook.name] = sorted(untold[hook.name])
+    if done:
         beside = places.told.with_name(f".{places.told.name}.new")
         beside.write_text(json.dumps(told, indent=1, sort_keys=True) + "\n", encoding="utf-8")
         beside.replace(places.told)
-        done[hook.name] = sorted(changed)
-    return done
+    return done, seconds
+
+
+def _follow(places: Places) -> str:
+    """Let programs act on the rows that changed since all of them last did; what failed.
+
+    The daemons already refuse what these programs only clear away, so that a failure is no reason to go back:
+    it is told, and the next commit tries again.
+    """
+    found = tuple(hook for hook in hooks.read(places.hooks) if hook.rows)
+    current, known = store.identity(places.current), store.identity(places.followed)
+    if not found or current is None:
+        return ""
+    try:
+        for table in _unfollowed(places):
+            changes = store.changes(places.followed, places.current, table)
+            for hook in found:
+                hooks.follow(hook, table, changes)
+    except (hooks.HookError, store.StoreError) as error:
+        return str(error)
+    if known is None or known.checksum != current.checksum:
+        store.keep(places.current, places.followed)
+    return ""
+
+
+def _unfollowed(places: Places) -> list[str]:
+    """Tables with changed rows on which their programs have not acted."""
+    current, known = store.identity(places.current), store.identity(places.followed)
+    if current is None or known is None:
+        return []
+    tables = {table for hook in hooks.read(places.hooks) for table in hook.rows}
+    return sorted(t for t in tables if known.digests.get(t) != current.digests.get(t))
