@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import errno
 import hashlib
+import importlib
 import importlib.util
 import os
 import stat
@@ -21,6 +22,7 @@ assert SPEC.loader
 module = importlib.util.module_from_spec(SPEC)
 SPEC.loader.exec_module(module)
 ConfigError = module.ConfigError
+daemons = importlib.import_module("ansible.module_utils.edgewright.daemons")
 
 
 class Systemd:
@@ -80,7 +82,7 @@ def systemd() -> Systemd:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module.time, "sleep", lambda _: None)
+    monkeypatch.setattr(daemons.time, "sleep", lambda _: None)
 
 
 def wanted(tmp_path: Path, **parameters: Any) -> dict[str, Any]:
@@ -213,7 +215,7 @@ def test_crash_between_replace_and_restart_restarts_at_the_next_run(
     apply(systemd, daemon(tmp_path))
     with monkeypatch.context() as patch:
 
-        def killed(self: Any) -> None:
+        def killed(self: Any, had_state: bool) -> None:
             raise KeyboardInterrupt
 
         patch.setattr(module.Config, "bring_daemons", killed)

@@ -1,0 +1,1 @@
+"""What `edgewright_config` does on a host, part by part."""
