@@ -166,10 +166,51 @@ def _firewall(context: Context) -> dict[str, Any]:
         ours = str(chain.get("table", "")).startswith(nft.HOST_TABLE)
         if ours and chain.get("hook") in ("input", "forward", "output") and chain.get("policy") != "drop":
             raise Failed(f"chain {chain['name']} of {chain['table']} accepts by default")
-    used = set(re.findall(r'counter name "?([A-Za-z0-9_.-]+)"?', context.out("nft list ruleset")))
-    if missing := planned - used:
-        raise Failed(f"planned but in no rule: {sorted(missing)}")
+    loaded = _loaded(document)
+    texts = [nft.host_rules(context.scope.plan, context.host)]
+    if context.host.forwarding:
+        texts.append(nft.router_rules(context.scope.plan, context.host))
+    for place, rules in written("\n".join(texts)).items():
+        if loaded.get(place) != rules:
+            raise Failed(
+                f"chain {place[1]} of {place[0]} is not as planned: {_first(loaded.get(place, []), rules)}"
+            )
     return {"rules": len(planned)}
+
+
+def written(text: str) -> dict[tuple[str, str], list[str]]:
+    """Of a ruleset's text: by table and chain the rules in order, each as its counter's name or empty."""
+    found: dict[tuple[str, str], list[str]] = {}
+    table, chain = "", ""
+    for line in map(str.strip, text.splitlines()):
+        if start := re.match(r"table inet (\S+) \{$", line):
+            table, chain = start[1], ""
+        elif (start := re.match(r"chain (\S+) \{$", line)) and table:
+            chain = start[1]
+            found[table, chain] = []
+        elif line == "}":
+            chain = ""
+        elif chain and line and not line.startswith(("#", "type filter")):
+            name = re.search(r'counter name "([^"]+)"', line)
+            found[table, chain].append(name[1] if name else "")
+    return found
+
+
+def _loaded(document: list[dict[str, Any]]) -> dict[tuple[str, str], list[str]]:
+    """The same of `nft -j list ruleset`."""
+    found: dict[tuple[str, str], list[str]] = {}
+    for rule in (item["rule"] for item in document if "rule" in item):
+        counters = [e["counter"] for e in rule["expr"] if isinstance(e.get("counter"), str)]
+        found.setdefault((rule["table"], rule["chain"]), []).append(counters[0] if counters else "")
+    return found
+
+
+def _first(loaded: list[str], planned: list[str]) -> str:
+    """The first difference of two lists of rules, in words."""
+    for number, (is_, should) in enumerate(zip(loaded, planned, strict=False), 1):
+        if is_ != should:
+            return f"rule {number} counts {is_ or 'nothing'}, not {should or 'nothing'}"
+    return f"{len(loaded)} rules, not {len(planned)}"
 
 
 def _validates(context: Context) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from edgewright import plan
 from edgewright.model import load
 from edgewright.plan import nft
 from edgewright.proof.inside import CHECKS, Failed
-from edgewright.proof.inside.checks import Context, daemons, listeners
+from edgewright.proof.inside.checks import Context, daemons, listeners, written
 from edgewright.proof.scope import Scope
 
 ROOT = Path(__file__).parents[3]
@@ -81,28 +81,39 @@ def test_keys_are_for_their_daemon_alone(scope: Scope, mode: str, owner: str, go
             check(scope, "edge1", "keys", answers)
 
 
-def rules(scope: Scope, *, extra: str = "", missing: str = "", policy: str = "drop") -> dict[str, Done]:
-    names = [n for n in nft.counters(scope.plan, scope.plan.hosts["edge1"]) if n != missing] + (
-        [extra] if extra else []
-    )
-    document = [{"counter": {"table": nft.HOST_TABLE, "name": name}} for name in names]
-    chain = {"table": nft.HOST_TABLE, "name": "input", "hook": "input", "policy": policy}
-    text = "\n".join(f'counter name "{name}" accept' for name in names)
-    return {
-        "nft -j": Done(json.dumps({"nftables": [*document, {"chain": chain}]})),
-        "nft list": Done(text),
-    }
+def rules(
+    scope: Scope, *, extra: str = "", missing: str = "", policy: str = "drop", hole: bool = False
+) -> dict[str, Done]:
+    host = scope.plan.hosts["edge1"]
+    names = [n for n in nft.counters(scope.plan, host) if n != missing] + ([extra] if extra else [])
+    document: list[dict[str, Any]] = [{"counter": {"table": nft.HOST_TABLE, "name": name}} for name in names]
+    document.append({"chain": {"table": nft.HOST_TABLE, "name": "input", "hook": "input", "policy": policy}})
+    for (table, chain), planned in written(nft.host_rules(scope.plan, host)).items():
+        counted = ["", *planned] if hole and chain == "input" else planned
+        for name in counted:
+            expr = [{"match": {}}, *([{"counter": name}] if name else []), {"accept": None}]
+            document.append({"rule": {"table": table, "chain": chain, "expr": expr}})
+    return {"nft -j": Done(json.dumps({"nftables": document}))}
 
 
 def test_loaded_rules_are_compared_with_the_plan(scope: Scope) -> None:
     assert check(scope, "edge1", "firewall", rules(scope))
-    for fault, said in (
+    faults: list[tuple[dict[str, Any], str]] = [
         ({"extra": "X99"}, "X99"),
         ({"missing": "E01-edge"}, "E01-edge"),
         ({"policy": "accept"}, "accepts"),
-    ):
+        ({"hole": True}, "chain input"),
+    ]
+    for fault, said in faults:
         with pytest.raises(Failed, match=said):
-            check(scope, "edge1", "firewall", rules(scope, **fault))  # type: ignore[arg-type]
+            check(scope, "edge1", "firewall", rules(scope, **fault))
+
+
+def test_every_rule_of_the_plan_is_seen(scope: Scope) -> None:
+    found = written(nft.host_rules(scope.plan, scope.plan.hosts["edge1"]))
+    assert found[nft.HOST_TABLE, "input"][0] == "", "the loopback"
+    assert found[nft.HOST_TABLE, "input"][-1] == "drop_in"
+    assert "E01-edge" in found[nft.HOST_TABLE, "input"]
 
 
 def test_a_daemon_that_is_down_and_a_failed_unit_are_found(scope: Scope) -> None:
