@@ -99,6 +99,7 @@ def variables(machine: machines.Machine, made: machines.Machines, kind: str) -> 
         "ansible_host": machine.name if made.ssh_config.exists() else machine.address,
         "ansible_port": machine.port,
         "ansible_user": machine.user,
+        "ansible_become": machine.user != "root",
         "ansible_ssh_common_args": f"-F {shlex.quote(str(made.ssh_config))}",
         "edgewright_kind": kind,
         "edgewright_address": machine.address,

@@ -38,6 +38,7 @@ def clone(tmp_path: Path) -> Path:
         }
         for name, host in planned.hosts.items()
     }
+    hosts["fe1"]["user"] = "admin"
     document = {"schema": 1, "deployment": "minimal", "digest": deployment.digest, "hosts": hosts}
     (folder / "machines.json").write_text(json.dumps(document))
     return tmp_path
@@ -76,6 +77,10 @@ def test_inventory(clone: Path) -> None:
     assert edge["edgewright_kind"] == "edge"
     assert edge["base"]["fqdn"] == {"__ansible_unsafe": "edge1.inside.minimal.example"}, "never a template"
     assert "-F " in edge["ansible_ssh_common_args"]
+    assert edge["ansible_become"] is False
+    assert found["_meta"]["hostvars"]["fe1"]["ansible_become"] is True, (
+        "an existing host, reached by another user"
+    )
     assert "users" not in found, "users.yml is not an inventory"
 
 
