@@ -74,7 +74,9 @@ class Files(Wanted):
         for entry in self.files:
             self.wanted_digest(entry)
             present = self.read(entry["path"])
-            same = present is not None and (bool(entry.get("seed")) or digest(present) == entry["sha256"])
+            if present is not None and entry.get("seed"):
+                continue  # whose it is from then on may also set its mode
+            same = present is not None and digest(present) == entry["sha256"]
             if same and not self.attributes(entry["path"], entry, "0644"):
                 continue
             if not same and entry["sha256"] in self.needs():  # check mode: a large file that was not sent

@@ -325,6 +325,7 @@ def test_seed_is_written_once(tmp_path: Path, systemd: Systemd) -> None:
     parameters = wanted(tmp_path, files=[{"path": "/etc/local/x", "content": "# yours\n", "seed": True}])
     assert apply(systemd, parameters)["changed"]
     (tmp_path / "etc/local/x").write_text("mine\n")
+    (tmp_path / "etc/local/x").chmod(0o660)
     assert not apply(systemd, parameters)["changed"]
 
 
