@@ -42,7 +42,7 @@ DIRECTORY_KEYS = {"path", "owner", "group", "mode", "when"}
 COMMAND_KEYS = {"name", "run", "files", "watch", "includes", "check", "timeout", "when"}
 SERVICE_KEYS = {
     "name", "enabled", "state", "masked", "on_change", "files", "reload_files", "reload_command", "watch",
-    "watch_command", "on_watch", "includes", "settle", "when",
+    "watch_command", "on_watch", "on_include", "includes", "settle", "when",
 }  # fmt: skip
 LISTS = {
     "files": FILE_KEYS, "links": LINK_KEYS, "directories": DIRECTORY_KEYS, "commands": COMMAND_KEYS,

@@ -172,6 +172,8 @@ class Daemons(Wanted):
             how = "restart" if any(not matches(p, entry["reload_files"]) for p in files) else "reload"
         if not files:
             how = entry.get("on_watch", "reload")
+        if entry.get("on_include") == "restart" and any(matches(p, self.includes) for p in watched):
+            how = "restart"
         if how == "restart":
             self.systemctl("restart", unit, files + watched)
             return True

@@ -291,6 +291,20 @@ def test_watched_and_included_files_of_others(tmp_path: Path, systemd: Systemd) 
     assert not apply(systemd, parameters)["changed"]
 
 
+def test_an_include_that_no_reload_reads_restarts(tmp_path: Path, systemd: Systemd) -> None:
+    parameters = daemon(tmp_path, includes=["/etc/local/d"])
+    parameters["services"][0] |= {"watch": ["/etc/certificates/*/fullchain.pem"], "on_include": "restart"}
+    apply(systemd, parameters)
+    certificate = tmp_path / "etc/certificates/default/fullchain.pem"
+    certificate.parent.mkdir(parents=True)
+    certificate.write_text("new")
+    assert apply(systemd, parameters)["actions"] == [
+        "reload d.service (/etc/certificates/default/fullchain.pem)"
+    ]
+    (tmp_path / "etc/local/d/mine.conf").write_text("b = 1\n")
+    assert apply(systemd, parameters)["actions"] == ["restart d.service (/etc/local/d/mine.conf)"]
+
+
 def test_unit_file_reloads_systemd_first(tmp_path: Path, systemd: Systemd) -> None:
     parameters = wanted(
         tmp_path,
