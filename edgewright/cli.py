@@ -37,6 +37,7 @@ from edgewright.proof.run import READ, ProofError
 from edgewright.proof.verify import DISRUPT, cases
 from edgewright.proof.verify import verify as prove
 from edgewright.provision import configure, paths
+from edgewright.provision import policies as enforcing
 from edgewright.provision import status as looking
 from edgewright.provision import up as provisioning
 from edgewright.provision.progress import Progress
@@ -180,9 +181,20 @@ def apply(
         bool, typer.Option("--check", help="Change nothing, say what would be changed.")
     ] = False,
     diff: Annotated[bool, typer.Option("--diff", help="Show the differences.")] = False,
+    policies: Annotated[
+        bool,
+        typer.Option("--policies", help="Only policies, users and passwords: live, on all hosts or none."),
+    ] = False,
     verbose: Verbose = False,
 ) -> None:
     """Configure the hosts as described."""
+    if policies:
+        if limit or tags or check_only or diff:
+            raise typer.BadParameter(
+                "--policies is for all hosts; `edgewright status` shows what would change"
+            )
+        _policies(folder, verbose=verbose)
+        return
     with Progress(verbose=verbose) as progress:
         _configure(folder, progress, limit=limit or (), tags=tags or (), check=check_only, diff=diff)
 
@@ -215,15 +227,20 @@ def report(folder: FolderArgument = CONTOSO) -> None:
 
 @app.command()
 def status(folder: FolderArgument = CONTOSO) -> None:
-    """How every host answers now, what failed there, and the operator's own additions."""
+    """How every host answers, what failed there, own additions, and whether it enforces what is described."""
     found = looking.status(folder.resolve().name)
+    drift = enforcing.drift_of(load(folder))
     table = Table("host", "kind", "address", "state", "failed units", "local additions")
     for host in found:
         table.add_row(
             host.name, host.kind, host.address, host.state, " ".join(host.failed), " ".join(host.local)
         )
     Console().print(table)
-    if any(host.state != "running" for host in found):
+    policies = Table("host", "policies")
+    for answer in drift:
+        policies.add_row(answer.host, answer.state)
+    Console().print(policies)
+    if any(host.state != "running" for host in found) or not all(answer.good for answer in drift):
         raise typer.Exit(1)
 
 
@@ -276,7 +293,7 @@ def user_password(
     """Set a user's password: asked for, or one line of standard input. Only digests are kept."""
     deployment = load(folder)
     path = credentials.set_password(deployment, address, passwords.ask(address))
-    typer.echo(f"{path}: set; `edgewright apply` brings it to the hosts", err=True)
+    typer.echo(f"{path}: set; `edgewright apply --policies` brings it to the hosts", err=True)
 
 
 @app.command()
@@ -300,6 +317,23 @@ def _configure(folder: Path, progress: Progress, **options: Any) -> None:
         where = f"{failure.host}: {failure.role}: {failure.task}"
         console.print(f"{where}: {failure.message}", markup=False, style="red")
     if not done.good:
+        raise typer.Exit(1)
+
+
+def _policies(folder: Path, *, verbose: bool) -> None:
+    """Enforce policies, users and passwords everywhere, and say what it took."""
+    deployment = load(folder)
+    with Progress(verbose=verbose) as progress, progress.step("policies") as step:
+        done = enforcing.apply(enforcing.target(deployment), step.say)
+    for host in done.hosts:
+        if host.changed:
+            what = f"{', '.join(host.changed)}: {host.rows} rows, in force within {host.switched:.2f} s"
+            typer.echo(f"  {host.name}: {what}", err=True)
+    if not any(host.changed for host in done.hosts):
+        typer.echo("  every host enforced it already", err=True)
+    for text in done.unfinished:
+        typer.echo(f"  {text}", err=True)
+    if done.unfinished:
         raise typer.Exit(1)
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 SCHEMA = 1
 
@@ -67,6 +69,35 @@ def load(folder: Path) -> Machines:
         folder=folder,
         hosts={name: _machine(name, found) for name, found in sorted(document["hosts"].items())},
     )
+
+
+def unlike(made: Machines, planned: Mapping[str, Any]) -> list[str]:
+    """How the machines differ from the planned hosts (`HostPlan` by name), as sentences; empty if they fit.
+
+    Policies and users are not machines: where only these changed since the machines were made, they fit.
+    """
+    found = [f"{name} is planned, but was not made" for name in sorted(planned.keys() - made.hosts.keys())]
+    found += [f"{name} was made, but is not planned" for name in sorted(made.hosts.keys() - planned.keys())]
+    for name in sorted(planned.keys() & made.hosts.keys()):
+        host, machine = planned[name], made.hosts[name]
+        if sorted(host.roles) != sorted(machine.roles):
+            found.append(f"{name} has other roles")
+        if _addresses(machine) != {a for i in host.interfaces for a in _of(i.ipv4, i.ipv6, *i.extra)}:
+            found.append(f"{name} has other addresses")
+    return found
+
+
+def _of(*addresses: object) -> set[str]:
+    return {str(address) for address in addresses if address is not None}
+
+
+def _addresses(machine: Machine) -> set[str]:
+    found: set[str] = set()
+    for interface in machine.interfaces.values():
+        extra = interface.get("extra")
+        more = extra if isinstance(extra, list) else []
+        found |= _of(interface.get("ipv4"), interface.get("ipv6"), *more)
+    return found
 
 
 def _machine(name: str, found: dict[str, object]) -> Machine:

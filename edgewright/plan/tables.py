@@ -22,6 +22,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Protocol
 
 from edgewright.model import Deployment
@@ -29,6 +30,7 @@ from edgewright.model.credentials import Credentials, Digest
 from edgewright.model.directory import PolicyKind
 from edgewright.model.policy import ExternalAccess
 from edgewright.model.resolve import every_user
+from edgewright.plan.types import Plan
 
 SCHEMA = 1
 
@@ -50,6 +52,9 @@ SWITCHES = (
     "enable_partner_discovery",
 )
 
+READERS = frozenset({"access_edge", "director", "front_end", "web_service"})
+"""Roles that read tables."""
+
 
 class HasTables(Protocol):
     """What of a host decides its tables (`HostPlan` has it)."""
@@ -63,13 +68,13 @@ class HasTables(Protocol):
         """FQDN of its pool."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Table:
     """One table: text by text, ready for a host."""
 
     rows: Mapping[str, str]
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hexadecimal) of the canonical rows; the host computes the same."""
         return _sha256(dict(self.rows))
@@ -78,6 +83,26 @@ class Table:
 def make(deployment: Deployment, credentials: Credentials, host: HasTables) -> dict[str, Table]:
     """The tables of a host by name; empty where none of its roles reads any."""
     return _sip(deployment, credentials, host) | _web(deployment, credentials, host)
+
+
+def of_plan(deployment: Deployment, credentials: Credentials, plan: Plan) -> dict[str, dict[str, Table]]:
+    """All tables of every host that reads any: those of `make`, and those that follow from the plan."""
+    made: dict[str, dict[str, Table]] = {}
+    alike: dict[tuple[tuple[str, ...], str | None], dict[str, Table]] = {}
+    for name, settings in plan.settings.items():
+        host = plan.hosts[name]
+        if host.platform != "linux" or not set(settings) & READERS:
+            continue
+        key = (tuple(sorted(set(settings) & READERS)), host.pool)
+        if key not in alike:
+            alike[key] = make(deployment, credentials, host)
+        given = {
+            table: Table(rows)
+            for role in key[0]
+            for table, rows in (settings[role].get("tables") or {}).items()
+        }
+        made[name] = alike[key] | given
+    return made
 
 
 def _sip(deployment: Deployment, credentials: Credentials, host: HasTables) -> dict[str, Table]:

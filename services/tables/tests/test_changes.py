@@ -70,8 +70,9 @@ def test_only_rows_that_may_differ_are_told() -> None:
     theirs = compare.sums(NEW["users"], 64)
     found = compare.differing(OLD["users"], theirs)
     assert found is not None
-    assert {"user7@contoso.example", "user8@contoso.example"} <= set(found)
-    assert len(found) < 60
+    assert {"user7@contoso.example", "user8@contoso.example"} <= set(found["rows"])
+    assert len(found["rows"]) < 60
+    assert len(found["buckets"]) == 2
 
 
 def test_where_most_differs_no_row_is_told() -> None:
@@ -79,7 +80,10 @@ def test_where_most_differs_no_row_is_told() -> None:
 
 
 def test_equal_tables_tell_nothing() -> None:
-    assert compare.differing(USERS, compare.sums(dict(reversed(USERS.items())), 64)) == {}
+    assert compare.differing(USERS, compare.sums(dict(reversed(USERS.items())), 64)) == {
+        "buckets": [],
+        "rows": {},
+    }
 
 
 def test_a_difference_gives_the_whole(places: switch.Places) -> None:
@@ -101,6 +105,13 @@ def test_a_difference_that_does_not_fit_is_refused(places: switch.Places) -> Non
     with pytest.raises(bundle.BundleError, match="checksum"):
         switch.stage_data(places, difference(base, NEW, remove=["user7@contoso.example"]))
     assert store.read(places.current) == OLD
+
+
+def test_a_daemon_that_reads_tables_anew_is_never_behind(places: switch.Places) -> None:
+    hook = {"schema": 1, "unit": "web.service", "tables": ["web_user"], "reload": []}
+    (places.hooks / "web.json").write_text(json.dumps(hook))
+    put(places, OLD)
+    assert switch.status(places)["pending"] == []
 
 
 def test_somebody_elses_stage_is_not_committed(places: switch.Places) -> None:

@@ -92,10 +92,19 @@ def test_machines_are_missing(clone: Path) -> None:
 
 
 def test_machines_are_of_another_description(clone: Path) -> None:
-    edit(clone, digest="0" * 64)
+    path = clone / ".edgewright/minimal/machines.json"
+    hosts = json.loads(path.read_text())["hosts"]
+    next(iter(hosts["fe1"]["interfaces"].values()))["ipv4"] = "192.0.2.1"
+    edit(clone, digest="0" * 64, hosts=hosts)
     done = inventory(clone)
     assert done.returncode != 0
     assert "was changed after its machines were made" in done.stderr
+    assert "fe1 has other addresses" in done.stderr
+
+
+def test_machines_outlive_a_change_of_policy(clone: Path) -> None:
+    edit(clone, digest="0" * 64)
+    assert inventory(clone).returncode == 0
 
 
 def test_a_machine_is_missing(clone: Path) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import zlib
+from typing import Any
 
 from edgewright_tables.bundle import BundleError, Rows
 
@@ -36,8 +37,8 @@ def sums(rows: Rows, count: int) -> list[str]:
     return [f"{value:016x}" for value in found]
 
 
-def differing(rows: Rows, theirs: list[str]) -> dict[str, str] | None:
-    """Digests of our rows in the buckets that differ; None where most do.
+def differing(rows: Rows, theirs: list[str]) -> dict[str, Any] | None:
+    """The buckets that differ and digests of our rows in them; None where most do.
 
     Raises:
         BundleError: not a list of sums.
@@ -45,7 +46,9 @@ def differing(rows: Rows, theirs: list[str]) -> dict[str, str] | None:
     if not isinstance(theirs, list) or not theirs:
         raise BundleError("there should be a list of sums by table")
     count = len(theirs)
-    unequal = {n for n, pair in enumerate(zip(sums(rows, count), theirs, strict=True)) if pair[0] != pair[1]}
+    unequal = [n for n, pair in enumerate(zip(sums(rows, count), theirs, strict=True)) if pair[0] != pair[1]]
     if len(unequal) > MOST * count and len(rows) > count:
         return None
-    return {key: f"{row(key, value):016x}" for key, value in rows.items() if bucket(key, count) in unequal}
+    wanted = set(unequal)
+    told = {key: f"{row(key, value):016x}" for key, value in rows.items() if bucket(key, count) in wanted}
+    return {"buckets": unequal, "rows": told}

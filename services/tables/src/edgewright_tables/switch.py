@@ -21,6 +21,9 @@ from edgewright_tables import compare as comparing
 from edgewright_tables import hooks, store
 from edgewright_tables.bundle import Bundle, BundleError, Rows, make, parse
 
+PROTOCOL = 2
+"""What the controller may ask: 2 has `compare`, differences, and checksums with commit and rollback."""
+
 
 class SwitchError(Exception):
     """What was asked cannot be done now; the tables in use are as they were."""
@@ -113,7 +116,7 @@ def compare(places: Places, sums: dict[str, Any]) -> dict[str, Any]:
     """Digests of rows in use that may differ from the controller's (see `compare`). Reads only."""
     return {
         "committed": _checksum(places.current),
-        "rows": {
+        "tables": {
             name: comparing.differing(store.rows(places.current, name), theirs)
             for name, theirs in sums.items()
         },
@@ -180,6 +183,7 @@ def status(places: Places) -> dict[str, Any]:
     pending = sorted(untold | set(_unfollowed(places)))
     return {
         "schema": 1,
+        "protocol": PROTOCOL,
         "committed": current.checksum if current else None,
         "staged": _checksum(places.staged),
         "previous": _checksum(places.previous),
@@ -231,6 +235,7 @@ def _untold(places: Places) -> dict[str, set[str]]:
             table for table in hook.tables if digests.get(table) != told.get(hook.name, {}).get(table)
         }
         for hook in hooks.read(places.hooks)
+        if hook.reload  # one without reads them anew each time
     }
 
 
@@ -242,7 +247,7 @@ def _tell(places: Places, began: float) -> tuple[dict[str, list[str]], float]:
     untold = _untold(places)
     done: dict[str, list[str]] = {}
     found = hooks.read(places.hooks)
-    behind = [hook for hook in found if untold[hook.name]]
+    behind = [hook for hook in found if untold.get(hook.name)]
     for hook in behind:
         hooks.run(hook, untold[hook.name])
     seconds = time.monotonic() - began
