@@ -47,8 +47,8 @@ def render(plan: Plan) -> str:
         else:
             more[row] = more.get(row, 0) + 1
     widest = max((len(boxes) for boxes in rows.values()), default=1)
-    width = LEFT * 2 + widest * (WIDTH + GAP) + 40
-    height = ROW * (len(names) + 1) + 10
+    width = LEFT * 2 + widest * (WIDTH + GAP) + 230
+    height = ROW * len(names) + HEIGHT + 44
     parts = [
         f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="Topology of {escape(plan.deployment)}">'
     ]
