@@ -35,6 +35,15 @@ def clone(tmp_path: Path) -> Path:
             "user": "root",
             "host_key": "k",
             "kind": host.kind,
+            "roles": list(host.roles),
+            "interfaces": {
+                i.name: {
+                    "ipv4": str(i.ipv4) if i.ipv4 else None,
+                    "ipv6": str(i.ipv6) if i.ipv6 else None,
+                    "extra": [str(address) for address in i.extra],
+                }
+                for i in host.interfaces
+            },
         }
         for name, host in planned.hosts.items()
     }

@@ -16,7 +16,8 @@ from typing import Any
 from edgewright_tables.bundle import BundleError, Rows
 
 MOST = 0.5
-"""Of more unequal buckets than this the rows are not told one by one."""
+"""Where more buckets than this differ, the rows of large tables are not told one by one."""
+LARGE = 1000
 
 
 def row(key: str, value: str) -> int:
@@ -47,7 +48,7 @@ def differing(rows: Rows, theirs: list[str]) -> dict[str, Any] | None:
         raise BundleError("there should be a list of sums by table")
     count = len(theirs)
     unequal = [n for n, pair in enumerate(zip(sums(rows, count), theirs, strict=True)) if pair[0] != pair[1]]
-    if len(unequal) > MOST * count and len(rows) > count:
+    if len(unequal) > MOST * count and len(rows) > LARGE:
         return None
     wanted = set(unequal)
     told = {key: f"{row(key, value):016x}" for key, value in rows.items() if bucket(key, count) in wanted}
