@@ -164,13 +164,13 @@ def _front_ends(context: _Context) -> End | None:
 
 
 def _database(context: _Context) -> End | None:
-    """A Front End pool's database pool, else its first host (which needs no flow with itself)."""
+    """The first host of a Front End pool's database pool, else its own first one (no flow with itself)."""
     pool = context.own.pool
     if not isinstance(pool, FrontEndPool):
         return None
     if pool.database:
         found = context.base.pools.get(pool.database)
-        return context.facts.inner(context.base.pool_hosts(found.name), found.key) if found else None
+        return context.facts.inner(context.base.pool_hosts(found.name)[:1], found.key) if found else None
     members = context.members()
     return context.facts.inner(members[:1], context.own.key) if len(members) > 1 else None
 

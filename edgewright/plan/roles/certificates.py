@@ -142,6 +142,8 @@ def _slot(base: Base, host: HostPlan, found: CertificatePlan) -> Slot:
 
 
 def _group(host: HostPlan, slot: CertificateSlot) -> str:
+    if host.kind == "database":
+        return "postgres"
     roles, group = KEY_GROUPS.get(slot, ((), "root"))
     return group if set(roles) & set(host.roles) else "root"
 

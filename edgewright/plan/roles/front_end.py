@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, cast
 from pydantic import Field
 
 from edgewright.plan import sip
+from edgewright.plan.roles import database
 
 if TYPE_CHECKING:
-    from edgewright.model.topology import FrontEndPool
     from edgewright.plan.roles import Base
     from edgewright.plan.types import HostPlan
 
@@ -19,14 +19,14 @@ PACKAGES = (
     "kamailio-postgres-modules",
     "kamailio-sqlite-modules",
     "kamailio-tls-modules",
-    "postgresql",
+    "postgresql-client",
 )
-VOLUMES = ("/var/lib/edgewright", "/var/lib/postgresql")
+VOLUMES = ("/var/lib/edgewright",)
 USERS = (
     "g edgewright -",
     "m postgres kamailio",  # the database of a larger pool shows the same certificate
 )
-LISTENS = ("sip", "postgresql")
+LISTENS = ("sip",)
 
 
 class Database(sip.Settings):
@@ -37,11 +37,7 @@ class Database(sip.Settings):
     local: bool
     """True on that host itself: by its socket, without a password."""
     address: sip.Address
-    listen: tuple[sip.Address, ...] = ()
-    """Addresses on which it serves the pool's other hosts; empty: its socket only."""
-    clients: tuple[sip.Address, ...] = ()
-    """Those other hosts."""
-    port: sip.Port = 5432
+    port: sip.Port = database.PORT
 
 
 class Settings(sip.Settings):
@@ -93,17 +89,10 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
 
 
 def _database(base: Base, host: HostPlan) -> Database:
-    """PostgreSQL of the pool: on its first host, unless the pool names a pool of database hosts."""
-    own = base.pool_hosts(cast("str", host.pool))
-    named = cast("FrontEndPool", base.pools[cast("str", host.pool)].pool).database
-    servers = base.pool_hosts(named) if named else ()
-    server = servers[0] if servers else own[0]
-    here = server.name == host.name
-    clients = tuple(member for member in own if member.name != server.name) if here else ()
+    """PostgreSQL of the pool, as seen from one of its hosts."""
+    server = database.server(base, base.pools[cast("str", host.pool)])
     return Database(
         host=server.fqdn,
-        local=here,
+        local=server.name == host.name,
         address=sip.inside_addresses(server)[0],
-        listen=sip.inside_addresses(server) if clients else (),
-        clients=tuple(address for member in clients for address in sip.inside_addresses(member)),
     )
