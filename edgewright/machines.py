@@ -80,8 +80,6 @@ def unlike(made: Machines, planned: Mapping[str, Any]) -> list[str]:
     found += [f"{name} was made, but is not planned" for name in sorted(made.hosts.keys() - planned.keys())]
     for name in sorted(planned.keys() & made.hosts.keys()):
         host, machine = planned[name], made.hosts[name]
-        if sorted(host.roles) != sorted(machine.roles):
-            found.append(f"{name} has other roles")
         if _addresses(machine) != {a for i in host.interfaces for a in _of(i.ipv4, i.ipv6, *i.extra)}:
             found.append(f"{name} has other addresses")
     return found

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 
-from edgewright_tables import bundle, hooks, store, switch
+from edgewright_tables import bundle, hooks, leave, rpc, store, switch
 
 _VERBS = {
     "compare": "read sums of tables (JSON) from standard input and tell the digests of rows that may differ",
@@ -15,8 +15,19 @@ _VERBS = {
     "commit": "put the staged tables in use and tell the daemons of those that changed",
     "rollback": "put the tables before the last commit in use again",
     "status": "checksums and digests of the tables",
+    "leave": "sign out whom changed rows (JSON on standard input) no longer let in; a hook's program",
     "ensure": "make missing tables that the daemons of this host need (they run it before they start)",
 }
+
+_FAILURES = (
+    bundle.BundleError,
+    store.StoreError,
+    switch.SwitchError,
+    hooks.HookError,
+    rpc.RpcError,
+    OSError,
+    ValueError,
+)
 
 _CHOSEN = {
     "commit": "only if this is staged, or in use already",
@@ -24,9 +35,12 @@ _CHOSEN = {
 }
 
 
-def _run(verb: str, checksum: str | None) -> object:
+def _run(arguments: argparse.Namespace) -> object:
     places = switch.default_places()
-    match verb:
+    checksum = getattr(arguments, "checksum", None)
+    match arguments.verb:
+        case "leave":
+            return {"asked": leave.act(arguments.table, json.load(sys.stdin))}
         case "compare":
             return switch.compare(places, bundle.document(sys.stdin.buffer.read()))
         case "stage":
@@ -47,13 +61,15 @@ def main() -> int:
     verbs = parser.add_subparsers(dest="verb", required=True)
     for name, text in _VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
+        if name == "leave":
+            verb.add_argument("table", choices=("users", "switches"))
         if name in _CHOSEN:
             verb.add_argument("--checksum", help=_CHOSEN[name])
     arguments = parser.parse_args()
     os.umask(0o077)
     try:
-        print(json.dumps(_run(arguments.verb, getattr(arguments, "checksum", None)), sort_keys=True))
-    except (bundle.BundleError, store.StoreError, switch.SwitchError, hooks.HookError, OSError) as error:
+        print(json.dumps(_run(arguments), sort_keys=True))
+    except _FAILURES as error:
         print(f"edgewright-tables: {error}", file=sys.stderr)
         return 1
     return 0

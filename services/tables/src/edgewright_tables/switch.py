@@ -147,6 +147,8 @@ def commit(places: Places, checksum: str | None = None) -> dict[str, Any]:
         if staged is not None:
             if store.identity(places.current) is not None and _checksum(places.current) != staged.checksum:
                 store.keep(places.current, places.previous)
+                if not places.followed.exists() and any(hook.rows for hook in hooks.read(places.hooks)):
+                    store.keep(places.current, places.followed)
             store.switch(places.staged, places.current)
         return _told(places, began)
 
