@@ -138,7 +138,11 @@ class Place:
     async def _failure(self) -> str:
         if self._process is None or self._process.stderr is None:
             return "not started"
-        if self._process.returncode is None:
+        try:
+            # Its output has ended, so it is about to end itself; a signal would take its exit status away.
+            async with asyncio.timeout(2):
+                await self._process.wait()
+        except TimeoutError:
             self._process.terminate()
         said = (await self._process.stderr.read()).decode("utf-8", "replace").strip()
         return said.splitlines()[-1] if said else "no answer"
