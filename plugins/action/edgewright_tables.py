@@ -1,8 +1,12 @@
 """`edgewright_tables`: bring a host's policy tables to what deployment and credentials say.
 
-Argument `tables`: tables that follow from the plan (name -> key -> value); those that follow from policy,
-directory and credentials are computed here. Nothing of them is written on the controller: they travel on the
-standard input of `edgewright-tables`, and only if the host's checksums differ. One command when they do not.
+`tables`: those that follow from the plan (name -> key -> value; by default all that the settings of the
+host's roles have); those that follow from policy, directory and credentials are computed here. Nothing of them
+is written on the controller: they travel on the standard input of `edgewright-tables`, and only if the host's
+checksums differ. One command when they do not.
+
+`phase`, for hosts that change together: `stage` (gives `before` and `staged`, checksums), `commit` and
+`back`, both with `to`, the checksum that is meant. Without it everything that one host needs.
 """
 
 from __future__ import annotations
@@ -21,6 +25,7 @@ from edgewright.plan import tables
 from edgewright.plan.roles import ORDER
 
 PROGRAM = "/usr/local/sbin/edgewright-tables"
+PHASES = (None, "stage", "commit", "back")
 
 
 @dataclass(frozen=True)
@@ -38,9 +43,20 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     _supports_diff = True
 
     def run(self, tmp: str | None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Compare, then stage and commit what differs."""
+        """Compare, then stage and commit what differs, or what the phase says of it."""
         variables = task_vars or {}
         result: dict[str, Any] = super().run(tmp, variables)
+        if unknown := set(self._task.args) - {"tables", "phase", "to"}:
+            raise AnsibleActionFail(
+                f"edgewright_tables: unknown {sorted(unknown)}; there are tables, phase and to"
+            )
+        phase = self._task.args.get("phase")
+        if phase not in PHASES:
+            raise AnsibleActionFail(
+                f"edgewright_tables: no phase {phase!r}; there are stage, commit and back"
+            )
+        if phase in ("commit", "back"):
+            return result | self._switch("rollback" if phase == "back" else "commit")
         wanted = self._wanted(variables)
         there = self._status()
         found = there.get("tables", {})
@@ -51,20 +67,32 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         pending = set(there.get("pending", ()))
         result["changed"] = bool(differing or pending)
         result["tables"] = sorted(differing | pending)
+        result["before"] = result["staged"] = there.get("committed")
         if not result["changed"]:
             return result
         result["diff"] = [{"prepared": _said(differing, pending, wanted)}]
         if self._task.check_mode:
             return result
         if differing:
-            self._program("stage", json.dumps(tables.bundle(wanted), ensure_ascii=False).encode())
-        result["told"] = self._program("commit")["told"]
+            document = json.dumps(tables.bundle(wanted), ensure_ascii=False).encode()
+            result["staged"] = self._program("stage", document)["staged"]
+        if phase is None:
+            result["told"] = self._program("commit")["told"]
         return result
 
+    def _switch(self, verb: str) -> dict[str, Any]:
+        """Commit or go back, to what is meant and to nothing else."""
+        checksum = self._task.args.get("to")
+        if self._task.check_mode:
+            return {"changed": False, "told": {}}
+        if not checksum:
+            raise AnsibleActionFail("edgewright_tables: the host had no tables before")
+        done = self._program(f"{verb} --checksum {checksum}")
+        result = {"changed": bool(done["told"]), "told": done["told"]}
+        # The tables are in force; going back for this would let in again whom they keep out.
+        return result | ({"warnings": [done["unfinished"]]} if done["unfinished"] else {})
+
     def _wanted(self, variables: dict[str, Any]) -> dict[str, tables.Table]:
-        unknown = set(self._task.args) - {"tables"}
-        if unknown:
-            raise AnsibleActionFail(f"edgewright_tables: unknown {sorted(unknown)}; there is only `tables`")
         roles = tuple(role for role in ORDER if role in variables)
         pools = [variables[role]["pool"] for role in roles if "pool" in variables[role]]
         try:
@@ -73,7 +101,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         except (model.InputErrors, credentials.CredentialsError) as error:
             raise AnsibleActionFail(str(error)) from None
         made = tables.make(deployment, secret, _Host(roles, str(pools[0]) if pools else None))
-        given = self._task.args.get("tables") or {}
+        given = self._task.args.get("tables")
+        if given is None:
+            given = {}
+            for role in tables.READERS & set(roles):
+                given |= variables[role].get("tables") or {}
         return made | {
             str(name): tables.Table({str(key): str(value) for key, value in rows.items()})
             for name, rows in given.items()

@@ -28,7 +28,10 @@ ROW = "home=fe.contoso.example;enabled=1;outside=1;md5=aa;sha256=bb"
         ("home=fe.contoso.example;enabled=1;outside=1", ROW, None),
         ("home=fe.contoso.example", None, None),
     ],
-    ids="removed disabled password moved moved-away withdrawn given new first-password elsewhere".split(),
+    ids=[
+        *("removed", "disabled", "password", "moved", "moved-away"),
+        *("withdrawn", "given", "new", "first-password", "elsewhere"),
+    ],
 )
 def test_who_must_leave(before: str | None, after: str | None, which: str | None) -> None:
     assert dict(leave.users({ALICE: (before, after)})) == ({ALICE: which} if which else {})
