@@ -339,7 +339,9 @@ def _policies(folder: Path, *, verbose: bool) -> None:
 
 def _prove(folder: Path, *, disrupt: bool, only: list[str] | tuple[str, ...] = ()) -> None:
     """Run the proof; exit 1 unless every cell is proven."""
-    if not prove(load(folder), DISRUPT if disrupt else READ, list(only)).proven:
+    deployment = load(folder)
+    enforce = enforcing.enforcer(deployment) if disrupt else None
+    if not prove(deployment, DISRUPT if disrupt else READ, list(only), enforce=enforce).proven:
         raise typer.Exit(1)
 
 

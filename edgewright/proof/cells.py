@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-from edgewright.proof import certificates, disruption, flows, inside, messages, names, sample, sign_in, web
+from edgewright.proof import (
+    certificates,
+    disruption,
+    flips,
+    flows,
+    inside,
+    messages,
+    names,
+    sample,
+    sign_in,
+    web,
+)
 from edgewright.proof.case import Case
 from edgewright.proof.scope import Scope
 
-CONCERNS = (sign_in, messages, web, names, certificates, flows, sample, inside, disruption)
+CONCERNS = (sign_in, messages, web, names, certificates, flows, sample, inside, disruption, flips)
 
 
 def make(scope: Scope) -> tuple[Case, ...]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from edgewright.model.deployment import Deployment
 from edgewright.model.topology import EdgePool
 from edgewright.proof import expect, messages, sign_in, web
 from edgewright.proof.case import RIGHT, Case, Maker, Receiver
+from edgewright.proof.flips import Flip
 from edgewright.proof.places import ssh
 from edgewright.proof.scope import Scope, Seat
 from edgewright.proof.types import Expected
@@ -52,6 +54,19 @@ nginx reloads in the background: for some tenths of a second its old workers sti
 """
 
 
+_TABLES = "/usr/local/sbin/edgewright-tables"
+_SAFETY_OF_TABLES = f"""
+set -e
+before=$({_TABLES} status | python3 -c 'import json, sys; print(json.load(sys.stdin)["committed"])')
+systemctl stop edgewright-mend-policy.timer 2>/dev/null || true
+systemd-run --quiet --on-active={SAFETY} --unit=edgewright-mend-policy {_TABLES} rollback --checksum $before
+"""
+_FORGET_SAFETY_OF_TABLES = """
+systemctl stop edgewright-mend-policy.timer || true
+systemctl reset-failed edgewright-mend-policy.service 2>/dev/null || true
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Disruption:
     """What is broken on which hosts (shell commands), and the waves meanwhile and afterwards."""
@@ -76,18 +91,27 @@ class DisruptionError(Exception):
     """Something could not be broken or, worse, not be put right; the message says where."""
 
 
+Enforce = Callable[[Deployment], object]
+"""Brings policies, users and passwords of a deployment to all its hosts, or to none."""
+
+
 @dataclass(frozen=True, slots=True)
 class Hands:
-    """Breaks and mends over ssh."""
+    """Breaks and mends over ssh, turns settings over and back."""
 
     config: Path
+    enforce: Enforce | None = None
 
-    async def begin(self, disruption: Disruption) -> None:
+    async def begin(self, disruption: Disruption | Flip) -> None:
         """Break; each host first sets a timer that mends it whatever happens here.
 
         Raises:
             DisruptionError: a command failed.
         """
+        if isinstance(disruption, Flip):
+            await self._all(disruption, _SAFETY_OF_TABLES)
+            await self._enforce(disruption.changed)
+            return
         unit = f"edgewright-mend-{disruption.name}"
         timer = [
             "systemd-run",
@@ -100,17 +124,28 @@ class Hands:
         ]
         await self._all(disruption, f"set -e; {shlex.join(timer)}; {disruption.breaking}")
 
-    async def end(self, disruption: Disruption) -> None:
+    async def end(self, disruption: Disruption | Flip) -> None:
         """Put right and take the timer away.
 
         Raises:
             DisruptionError: a command failed.
         """
+        if isinstance(disruption, Flip):
+            await self._enforce(disruption.described)
+            await self._all(disruption, _FORGET_SAFETY_OF_TABLES)
+            return
         unit = f"edgewright-mend-{disruption.name}"
         forget = f"systemctl stop {unit}.timer || true; systemctl reset-failed {unit}.service || true"
         await self._all(disruption, f"set -e; {disruption.mending}\n{forget}")
 
-    async def _all(self, disruption: Disruption, command: str) -> None:
+    async def _enforce(self, deployment: Deployment) -> None:
+        try:
+            if self.enforce is not None:
+                await asyncio.to_thread(self.enforce, deployment)
+        except Exception as error:  # whatever kept it from being enforced is for people to read
+            raise DisruptionError(str(error)) from error
+
+    async def _all(self, disruption: Disruption | Flip, command: str) -> None:
         said = await asyncio.gather(*(self._one(host, command) for host in disruption.hosts))
         if failed := [text for text in said if text]:
             raise DisruptionError(f"{disruption.name}: " + "; ".join(failed))

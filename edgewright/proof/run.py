@@ -14,6 +14,7 @@ from typing import Any
 from edgewright.proof import autodiscover, closed, inside, served, verdict
 from edgewright.proof.case import RIGHT, WRONG, Case
 from edgewright.proof.disruption import Disruption, DisruptionError, Hands
+from edgewright.proof.flips import Flip
 from edgewright.proof.places import Answer, Place, PlaceError, fault
 from edgewright.proof.results import Results
 from edgewright.proof.types import Cell, Impact, Observed, Result, Verdict
@@ -40,6 +41,7 @@ class Engine:
     hands: Hands
     inspector: inside.Inspector
     disruptions: Sequence[Disruption] = ()
+    flips: Sequence[Flip] = ()
     listener: Listener | None = None
     patience: float = 8
     """Seconds within which a message that was sent must arrive."""
@@ -62,6 +64,11 @@ class Engine:
                     continue
                 await self._timed(disruption.name, self._disrupt(disruption))
             await self._timed("deliveries", self._deliveries())
+            for flip in self.flips:
+                if flip.during in waves:
+                    await self._timed(flip.name, self._flip(flip))
+            if self.flips:
+                await self._timed("deliveries after flips", self._deliveries())
         finally:
             await self._timed("closing", asyncio.gather(*(p.stop() for p in self._places.values())))
         await self._timed("journals and counters", self.witness.end())
@@ -101,7 +108,21 @@ class Engine:
             await asyncio.shield(self._mend(disruption))
         await self._wave(disruption.after)
 
-    async def _mend(self, disruption: Disruption) -> None:
+    async def _flip(self, flip: Flip) -> None:
+        await self._wave(flip.before)
+        start = time.monotonic()
+        try:
+            await self.hands.begin(flip)
+            self.timings[f"{flip.name}: enforced"] = round(time.monotonic() - start, 2)
+            await self._wave(flip.during)
+        except DisruptionError as error:
+            self.problems.append(str(error))
+        finally:
+            await asyncio.shield(self._mend(flip))
+        await self._wave(flip.returned)
+        await self._wave(flip.after)
+
+    async def _mend(self, disruption: Disruption | Flip) -> None:
         try:
             await self.hands.end(disruption)
         except DisruptionError as error:

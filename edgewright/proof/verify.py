@@ -15,8 +15,9 @@ from edgewright import machines, plan
 from edgewright.model import credentials
 from edgewright.model.deployment import Deployment
 from edgewright.plan.types import Plan
-from edgewright.proof import cells, disruption, evidence, inside
+from edgewright.proof import cells, disruption, evidence, flips, inside
 from edgewright.proof.case import RIGHT, Case
+from edgewright.proof.disruption import Enforce
 from edgewright.proof.places import Place
 from edgewright.proof.results import Results
 from edgewright.proof.run import READ, Engine, ProofError, chosen, prove
@@ -39,11 +40,13 @@ def verify(
     impacts: frozenset[Impact] = READ,
     only: Sequence[str] = (),
     *,
+    enforce: Enforce | None = None,
     folder: Path | None = None,
     show: Show | None = None,
 ) -> Results:
     """Prove a deployment from outside and write the evidence.
 
+    `enforce` brings policies to all hosts; without it no setting is turned over (impact `changes`).
     `folder` is where machines.json lies (default `.edgewright/<deployment>`); the evidence goes to
     `.edgewright/evidence/<time>` beside it. Nothing is proven unless `Results.proven` is true.
 
@@ -57,6 +60,8 @@ def verify(
     found = machines.load(folder)
     planned = plan.make(deployment)
     scope = Scope(deployment, planned)
+    if enforce is None:
+        impacts -= {"changes"}
     selected = chosen(cells.make(scope), impacts, only)
     if not selected:
         raise ProofError("there is nothing to try: the surroundings name no vantage (surroundings.yml)")
@@ -73,9 +78,10 @@ def verify(
         witness=Witness(config, tuple(h.name for h in scope.ours if h.name in found.hosts)),
         passwords=passwords,
         open_place=lambda host: Place.over_ssh(config, host),
-        hands=disruption.Hands(config),
+        hands=disruption.Hands(config, enforce),
         inspector=inside.Inspector(scope, config),
-        disruptions=disruption.all_of(scope) if impacts - READ else (),
+        disruptions=disruption.all_of(scope) if "disrupts" in impacts else (),
+        flips=flips.all_of(scope) if "changes" in impacts else (),
         listener=show.done,
     )
     with _only_one(folder), show.running(deployment.name, len(selected)):

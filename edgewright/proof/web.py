@@ -289,6 +289,13 @@ def _url(scope: Scope, seat: Seat, account: str) -> str | None:
     return f"https://{host}{ROOT}/user" if host else None
 
 
+def user_document(scope: Scope, seat: Seat, account: str) -> dict[str, Any] | None:
+    """How a seat asks for an account's Autodiscover document; None where it reaches no web service."""
+    service = "web_proxy" if seat.side == "outside" else "web_internal"
+    url = _url(scope, seat, account)
+    return None if url is None or _flow(scope, seat, service) is None else _arguments(scope, seat, url)
+
+
 def _decided(scope: Scope, seat: Seat, account: str, *, proven: bool) -> Expected:
     return expect.web(
         scope.deployment,

@@ -15,6 +15,7 @@ from __future__ import annotations
 import fcntl
 import json
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -217,6 +218,24 @@ def _apply(there: Target, tell: Callable[[str], None]) -> Applied:
     _commit(there, plans, commits)
     clock.step("commit")
     return Applied(tuple(plans[host].done for host in hosts), clock.total(), clock.steps)
+
+
+def enforcer(deployment: Deployment) -> Callable[[Deployment], Applied]:
+    """`apply` for a deployment's hosts with policies, users or passwords changed in memory: for the proof.
+
+    Raises:
+        MachinesError, ProvisionError, CredentialsError: as `target`.
+    """
+    planned, secret = plan.make(deployment), credentials.load(deployment)
+    made = machines.load(credentials.state_folder(deployment))
+    # One that was given up by Ctrl-C still ends before the one that puts things back begins.
+    lock = threading.Lock()
+
+    def enforce(changed: Deployment) -> Applied:
+        with lock:
+            return apply(target(changed, planned=planned, secret=secret, made=made))
+
+    return enforce
 
 
 def drift(there: Target) -> list[Drift]:

@@ -1,9 +1,9 @@
 """`edgewright_tables`: bring a host's policy tables to what deployment and credentials say.
 
 `tables`: those that follow from the plan (name -> key -> value; by default all that the settings of the
-host's roles have); those that follow from policy, directory and credentials are computed here. Nothing of them
-is written on the controller: they travel on the standard input of `edgewright-tables`, and only if the host's
-checksums differ. One command when they do not.
+host's roles have); those that follow from policy, directory and credentials are computed here. Nothing of
+them is written on the controller: they travel on the standard input of `edgewright-tables`, and only if the
+host's checksums differ. One command when they do not.
 
 `phase`, for hosts that change together: `stage` (gives `before` and `staged`, checksums), `commit` and
 `back`, both with `to`, the checksum that is meant. Without it everything that one host needs.

@@ -19,6 +19,7 @@ from edgewright.model.deployment import Deployment
 from edgewright.proof.results import Results
 from edgewright.proof.run import READ, chosen
 from edgewright.proof.verify import DISRUPT, cases, verify
+from edgewright.provision import policies
 
 ROOT = Path(__file__).parents[2]
 
@@ -61,5 +62,6 @@ def deployment(request: pytest.FixtureRequest) -> Deployment:
 @pytest.fixture(scope="session")
 def results(deployment: Deployment, request: pytest.FixtureRequest) -> Results:
     """Every cell tried and judged, once."""
-    impacts = READ if request.config.getoption("--read-only") else DISRUPT
-    return verify(deployment, impacts)
+    if request.config.getoption("--read-only"):
+        return verify(deployment, READ)
+    return verify(deployment, DISRUPT, enforce=policies.enforcer(deployment))

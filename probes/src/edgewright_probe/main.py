@@ -38,6 +38,8 @@ def verbs(sessions: sip.Sessions) -> dict[str, Verb]:
         "sip.wait": held(sip.wait),
         "sip.received": held(sip.received),
         "sip.drop": held(sip.drop),
+        "sip.same": held(sip.same),
+        "sip.gone": held(sip.gone),
         "tls.chain": tls.chain,
         "tls.handshake": tls.handshake,
         "dns.lookup": names.lookup,

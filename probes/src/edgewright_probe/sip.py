@@ -23,6 +23,7 @@ class Sessions:
         self._held: dict[str, Agent] = {}
         self._made: dict[str, dict[str, Any]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
+        self.marked: dict[tuple[str, str], Connection] = {}
 
     async def get(
         self, name: str, arguments: dict[str, Any], transcript: Transcript
@@ -96,12 +97,14 @@ def observed(answer: Answer) -> Observation:
 
 
 async def register(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
-    """Sign in and, unless `session` holds it, sign out again."""
+    """Sign in and, unless `session` holds it, sign out again; `mark` remembers the connection by a name."""
     name = arguments.get("session")
     if name:
         agent, answer = await sessions.get(name, arguments, transcript)
         if answer is None:
             answer = await agent.register(transcript)
+        if mark := arguments.get("mark"):
+            sessions.marked[name, mark] = agent.connection
         return observed(answer)
     agent = await open_agent(arguments, transcript)
     try:
@@ -170,6 +173,25 @@ async def drop(arguments: dict[str, Any], sessions: Sessions, transcript: Transc
     """Sign `session` out."""
     await sessions.drop(arguments["session"], transcript)
     return Observation("done", True)
+
+
+async def same(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
+    """Whether the connection of `session` that was marked as `mark` is open, and used still."""
+    connection = sessions.marked.get((arguments["session"], arguments["mark"]))
+    agent = sessions.held(arguments["session"])
+    stays = connection is not None and agent is not None and agent.connection is connection
+    transcript.add("the connection is the same" if stays else "the connection is gone")
+    return Observation("done" if stays else "protocol", stays, {"connected": stays})
+
+
+async def gone(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
+    """Whether the server closes the connection of `session` marked as `mark` within `timeout` s."""
+    connection = sessions.marked.get((arguments["session"], arguments["mark"]))
+    if connection is None:
+        return Observation("protocol", False, {"error": "there was no connection"})
+    closed = await connection.ended(float(arguments.get("timeout", 5)))
+    transcript.add("the server closed the connection" if closed else "the connection is still open")
+    return Observation("done" if closed else "protocol", closed, {"closed": closed})
 
 
 def _text(arrived: Arrival) -> str:

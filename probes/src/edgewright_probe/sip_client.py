@@ -158,6 +158,11 @@ class Connection:
                     await self._changed.wait()
         return None
 
+    async def ended(self, timeout: float) -> bool:
+        """Whether the other end closes it within `timeout` seconds."""
+        await asyncio.wait({self._task}, timeout=timeout)
+        return self._task.done()
+
     async def close(self) -> None:
         """Close and wait for the reading task."""
         self._task.cancel()

@@ -11,6 +11,7 @@ import pytest
 
 from edgewright.proof.case import RIGHT, WRONG, Case, Receiver
 from edgewright.proof.disruption import Disruption, DisruptionError
+from edgewright.proof.flips import Flip
 from edgewright.proof.places import Place
 from edgewright.proof.run import Engine, ProofError, chosen, prove
 from edgewright.proof.types import Cell, Expected, Impact, Result
@@ -57,6 +58,7 @@ class NoHands:
 def register(registrar: Any, authority: Any, user: str, expected: Expected, **more: Any) -> Cell:
     name = more.pop("name", user)
     control = more.pop("control", None)
+    impact = more.pop("impact", "read")
     arguments = {
         "address": "127.0.0.1",
         "port": registrar.port,
@@ -73,7 +75,7 @@ def register(registrar: Any, authority: Any, user: str, expected: Expected, **mo
         "here",
         "ipv4",
         "x",
-        "read",
+        impact,
         expected,
         "sip.register",
         arguments | more,
@@ -243,6 +245,75 @@ def test_disruptions_are_mended_even_when_the_run_is_interrupted(registrar, auth
             listener=interrupt,
         )
     assert log == ["break power", "cell 1", "mend power"]
+
+
+class Flipping(NoHands):
+    async def begin(self, flip: Flip) -> None:  # type: ignore[override]
+        self.log.append(f"turn {flip.name}")
+
+    async def end(self, flip: Flip) -> None:  # type: ignore[override]
+        self.log.append(f"back {flip.name}")
+
+
+def test_a_setting_is_turned_over_between_its_waves(registrar, authority):
+    log: list[str] = []
+    flip = Flip("switch", "off", None, None)  # type: ignore[arg-type]
+    waves = (flip.before, flip.during, flip.returned, flip.after)
+    cases = [
+        Case(register(registrar, authority, "alice", Expected(True), name=wave, impact="changes"), wave)
+        for wave in reversed(waves)
+    ]
+
+    class Slow(Flipping):
+        async def end(self, flip: Flip) -> None:
+            log.append("back begins")
+            await asyncio.sleep(0)
+            await super().end(flip)
+
+    run(
+        cases,
+        registrar,
+        hands=Slow(log),
+        flips=(flip,),
+        listener=lambda i, *_: log.append(i.rpartition("/")[2]),
+    )
+    assert log == [
+        *("switch:before", "turn switch", "switch:during", "back begins", "back switch"),
+        *("switch:returned", "switch:after"),
+    ]  # fmt: skip
+
+
+def test_a_setting_is_put_back_when_the_run_is_interrupted(registrar, authority):
+    log: list[str] = []
+    flip = Flip("switch", "off", None, None)  # type: ignore[arg-type]
+    alice = register(registrar, authority, "alice", Expected(True), impact="changes")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run([Case(alice, flip.during)], registrar, hands=Flipping(log), flips=(flip,), listener=interrupt)
+    assert log == ["turn switch", "back switch"]
+
+
+def test_a_setting_that_cannot_be_put_back_fails_the_run(registrar, authority):
+    class Broken(Flipping):
+        async def end(self, flip: Flip) -> None:
+            raise DisruptionError("no host answers")
+
+    flip = Flip("switch", "off", None, None)  # type: ignore[arg-type]
+    alice = register(registrar, authority, "alice", Expected(True), impact="changes")
+    engine = Engine(
+        cases=[Case(alice, flip.during)],
+        witness=Seen(registrar, {}),
+        passwords=PASSWORDS,
+        open_place=Place.here,
+        hands=Broken([]),  # type: ignore[arg-type]
+        inspector=None,  # type: ignore[arg-type]
+        flips=(flip,),
+    )
+    asyncio.run(engine.run())
+    assert engine.problems == ["not put right: no host answers"]
 
 
 def test_what_a_cell_leans_on_is_run_with_it(registrar, authority):

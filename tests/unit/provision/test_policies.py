@@ -1,4 +1,4 @@
-"""On all hosts or on none. Hosts are folders here, with the real on-host program behind a script named ssh."""
+"""On all hosts or on none. Hosts are folders here, with the real on-host program behind an ssh of our own."""
 
 from __future__ import annotations
 
