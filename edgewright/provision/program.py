@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pulumi
 
 from edgewright.plan.types import Plan
-from edgewright.provision import paths
+from edgewright.provision import machines, paths
 from edgewright.provision.adapter import Adapter, ExistingAdapter, Machine
 from edgewright.provision.components import Network, NetworkArgs, PoolArgs, Site, SiteArgs, Surroundings
 from edgewright.provision.lab.adapter import LabAdapter, networks_in_use
 from edgewright.provision.lab.images import Images
 from edgewright.provision.lab.podman import Podman
-from edgewright.provision.machines import login_key
 from edgewright.provision.planning import plan_of
 
 OUTPUT = "machines"
@@ -27,14 +27,14 @@ def declare(plan: Plan, lab: Adapter) -> dict[str, Machine]:
     for name, network in networks_in_use(plan.networks, made).items():
         Network(name, NetworkArgs(network, lab))
     hosts = [plan.hosts[name] for name in sorted(plan.hosts)]
-    machines: dict[str, Machine] = {}
+    found: dict[str, Machine] = {}
     for site in sorted({host.site for host in hosts if host.site and not host.surroundings}):
         own = [host for host in hosts if host.site == site and not host.surroundings]
-        machines |= Site(site, SiteArgs(own, adapters)).machines
+        found |= Site(site, SiteArgs(own, adapters)).machines
     others = [host for host in hosts if host.surroundings or not host.site]
     if others:
-        machines |= Surroundings("surroundings", PoolArgs(others, adapters)).machines
-    return machines
+        found |= Surroundings("surroundings", PoolArgs(others, adapters)).machines
+    return found
 
 
 def main() -> None:
@@ -51,7 +51,13 @@ def main() -> None:
     if stack != plan.deployment:
         raise pulumi.RunError(f"stack {stack} is configured for the deployment {plan.deployment}: {folder}")
     images = Images(place, Podman(place.containers_conf))
-    machines = declare(plan, LabAdapter(stack, images.name, login_key(place, plan.deployment)))
-    pulumi.export(
-        OUTPUT, {name: {"address": one.address, "host_key": one.host_key} for name, one in machines.items()}
-    )
+    declared = declare(plan, LabAdapter(stack, images.name, machines.login_key(place, plan.deployment)))
+
+    def document(found: Any) -> Any:
+        if not pulumi.runtime.is_dry_run():
+            machines.write(place, plan, found)
+        return found
+
+    # Written here, too, so that Ansible and the proof can follow a bare `pulumi up`.
+    reached = {name: {"address": one.address, "host_key": one.host_key} for name, one in declared.items()}
+    pulumi.export(OUTPUT, pulumi.Output.from_input(reached).apply(document))
