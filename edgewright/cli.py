@@ -18,7 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from edgewright import __version__
+from edgewright import __version__, machines
 from edgewright import plan as planning
 from edgewright.access import verbs
 from edgewright.access.explain import QuestionError
@@ -29,6 +29,8 @@ from edgewright.model import credentials, load, passwords
 from edgewright.model.credentials import CredentialsError
 from edgewright.model.describe import schema as schema_of
 from edgewright.model.findings import InputErrors, Unplannable
+from edgewright.model.load import FILES
+from edgewright.model.messages import nearest
 from edgewright.model.vault import VaultError
 from edgewright.plan import render
 from edgewright.plan.render import UnknownSectionError
@@ -41,7 +43,7 @@ from edgewright.provision import policies as enforcing
 from edgewright.provision import status as looking
 from edgewright.provision import up as provisioning
 from edgewright.provision.progress import Progress
-from edgewright.provision.shell import ProvisionError
+from edgewright.provision.shell import ProvisionError, UnknownNameError
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -132,6 +134,8 @@ def schema(
     file: Annotated[str, typer.Argument(help="topology.yml, policies.yml, users.yml or surroundings.yml")],
 ) -> None:
     """The JSON Schema of a file of the description, for editors."""
+    if file not in FILES:
+        raise typer.BadParameter(f"no file '{file}' has a schema{nearest(file, FILES)}")
     out(json.dumps(schema_of(file), indent=2))
 
 
@@ -195,6 +199,9 @@ def apply(
             )
         _policies(folder, verbose=verbose)
         return
+    deployment = load(folder)
+    configure.examine(planning.make(deployment), limit or (), tags or ())
+    machines.load(credentials.state_folder(deployment))
     with Progress(verbose=verbose) as progress:
         _configure(folder, progress, limit=limit or (), tags=tags or (), check=check_only, diff=diff)
 
@@ -217,11 +224,14 @@ def verify(
 
 @app.command()
 def report(folder: FolderArgument = CONTOSO) -> None:
-    """The verdicts of the newest evidence, and where its page is."""
+    """The verdicts of the deployment's newest evidence, and where its page is."""
+    deployment = load(folder)
     try:
-        out(newest(credentials.state_folder(load(folder)).parent / "evidence"))
+        out(newest(credentials.state_folder(deployment).parent / "evidence", deployment.name))
     except FileNotFoundError:
-        typer.echo("nothing has been proven yet; `edgewright verify` does", err=True)
+        typer.echo(
+            f"{deployment.name} has not been proven yet; `edgewright verify {folder}` does it", err=True
+        )
         raise typer.Exit(2) from None
 
 
@@ -307,15 +317,15 @@ def _configure(folder: Path, progress: Progress, **options: Any) -> None:
     done = configure.apply(folder, progress, **options)
     console = Console(stderr=True, highlight=False)
     for host, text in done.diffs:
-        console.print(f"{host}:\n{text}", markup=False)
+        console.print(f"{host}:\n{text}", markup=False, soft_wrap=True)
     for host, action in done.actions:
-        console.print(f"  {host}: {action}", markup=False)
+        console.print(f"  {host}: {action}", markup=False, soft_wrap=True)
     if done.check:
         for host, path in done.paths:
-            console.print(f"  {host}: would change {path}", markup=False)
+            console.print(f"  {host}: would change {path}", markup=False, soft_wrap=True)
     for failure in done.failures:
         where = f"{failure.host}: {failure.role}: {failure.task}"
-        console.print(f"{where}: {failure.message}", markup=False, style="red")
+        console.print(f"{where}: {failure.message}", markup=False, style="red", soft_wrap=True)
     if not done.good:
         raise typer.Exit(1)
 
@@ -358,6 +368,7 @@ def _told() -> Iterator[None]:
         RevisionError,
         UnknownSectionError,
         ProofError,
+        UnknownNameError,
     )
     try:
         yield
@@ -366,6 +377,11 @@ def _told() -> Iterator[None]:
         raise SystemExit(2) from None
     except ProvisionError as error:
         typer.echo(str(error), err=True)
+        raise SystemExit(1) from None
+    except OSError as error:
+        # A full disk, a folder that may not be written: the file and the system's own words.
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"{where}{error.strerror or error}", err=True)
         raise SystemExit(1) from None
     except KeyboardInterrupt:
         typer.echo("interrupted; run it again to go on", err=True)

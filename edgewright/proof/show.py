@@ -97,7 +97,8 @@ class Show:
             self.console.print(Text(f"not asked: {problem}", "yellow"))
         outcome = ("proven", "green") if results.proven else ("not proven", "bold red")
         self.console.print(
-            Text.assemble(outcome, f" in {results.seconds:.0f} s; evidence: {where / 'index.html'}")
+            Text.assemble(outcome, f" in {results.seconds:.0f} s; evidence: {where / 'index.html'}"),
+            soft_wrap=True,
         )
 
 

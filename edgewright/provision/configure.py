@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -13,11 +14,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgewright.model.messages import nearest
+from edgewright.plan.roles import ORDER
+from edgewright.plan.types import Plan
 from edgewright.provision import paths
 from edgewright.provision.lock import only_one
 from edgewright.provision.paths import Paths
 from edgewright.provision.progress import Progress, Step
-from edgewright.provision.shell import ProvisionError
+from edgewright.provision.shell import ProvisionError, UnknownNameError
 
 PLAYBOOK = "playbooks/site.yml"
 
@@ -104,7 +108,32 @@ def apply(
         done = _follow(_run(argv, place), Applied(check), step)
         done.seconds = round(time.monotonic() - began, 1)
         step.say(summary(done))
+    if not diff:
+        done.diffs.clear()  # actions of ours say it even if nobody asked
     return done
+
+
+def examine(plan: Plan, limit: Sequence[str] = (), tags: Sequence[str] = ()) -> None:
+    """Look at the names that the operator gave before anything is run: Ansible passes over unknown roles.
+
+    Args:
+        plan: What is to be configured.
+        limit: Hosts and groups; Ansible's patterns (`edge:!edge2`) are left to Ansible.
+        tags: Roles.
+
+    Raises:
+        UnknownNameError: There is no such host, group or role.
+    """
+    groups = {"all", "surroundings", *(f"role_{role}" for role in ORDER)}
+    for host in plan.hosts.values():
+        groups |= {host.name, host.kind}
+        groups |= {f"site_{host.site.replace('-', '_')}"} if host.site else set()
+    for name in (part for one in limit for part in one.split(",")):
+        if re.fullmatch(r"[\w-]+", name) and name not in groups:
+            raise UnknownNameError(f"{plan.deployment} has no host or group '{name}'{nearest(name, groups)}")
+    for role in (part for one in tags for part in one.split(",")):
+        if role not in ORDER:
+            raise UnknownNameError(f"there is no role '{role}'{nearest(role, ORDER)}")
 
 
 def summary(done: Applied) -> str:

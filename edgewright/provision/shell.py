@@ -15,6 +15,10 @@ class ProvisionError(Exception):
     """Something the operator must know; its text is the whole message."""
 
 
+class UnknownNameError(ProvisionError):
+    """The operator asked for a host, group or role that does not exist; nothing was done."""
+
+
 def run(
     argv: Sequence[str],
     *,

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from edgewright import machines
+from edgewright.model.messages import nearest
 from edgewright.provision import needs, paths
 from edgewright.provision.lab.handler import STACK
 from edgewright.provision.lab.images import Images
 from edgewright.provision.lab.podman import Podman
 from edgewright.provision.needs import Check
 from edgewright.provision.paths import Paths
-from edgewright.provision.shell import ProvisionError, run
+from edgewright.provision.shell import ProvisionError, UnknownNameError, run
 from edgewright.provision.tools import Tools
 
 QUESTIONS = (
@@ -139,10 +140,10 @@ def ssh(name: str, host: str, command: list[str], place: Paths | None = None) ->
 
     Raises:
         MachinesError: The deployment was never provisioned.
-        ProvisionError: It has no such host.
+        UnknownNameError: It has no such host.
     """
     place = place or paths.find()
     document = machines.load(place.deployment(name))
     if host not in document.hosts:
-        raise ProvisionError(f"{name} has no host {host}; it has {', '.join(document.hosts)}")
+        raise UnknownNameError(f"{name} has no host '{host}'{nearest(host, document.hosts)}")
     return subprocess.run(["ssh", "-F", str(document.ssh_config), host, *command], check=False).returncode

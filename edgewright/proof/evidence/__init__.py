@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 from edgewright.plan.types import Plan
 from edgewright.proof.evidence import junit, page
@@ -30,14 +31,29 @@ def write(results: Results, plan: Plan, folder: Path) -> Path:
     return where
 
 
-def newest(folder: Path) -> str:
-    """The newest evidence below `folder` in a few lines: counts, what is not proven, where the page is.
+def newest(folder: Path, deployment: str) -> str:
+    """The newest evidence of a deployment below `folder`: counts, what is not proven, where the page is.
 
     Raises:
-        FileNotFoundError: nothing has been proven yet.
+        FileNotFoundError: it has not been proven yet.
     """
-    where = (folder / LATEST).resolve()
-    document = json.loads((where / "results.json").read_text(encoding="utf-8"))
+    for where in sorted((path for path in folder.glob("2*") if path.is_dir()), key=_age, reverse=True):
+        try:
+            document = json.loads((where / "results.json").read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            continue  # a run that was killed while it wrote
+        if document["deployment"] == deployment:
+            return _told(document, where / "index.html")
+    raise FileNotFoundError(f"no evidence of {deployment} in {folder}")
+
+
+def _age(where: Path) -> tuple[str, int]:
+    """When a run began, and which of those that began in one second."""
+    stamp, _, number = where.name.partition("-")
+    return stamp, int(number) if number.isdecimal() else 1
+
+
+def _told(document: dict[str, Any], page: Path) -> str:
     lines = [", ".join(f"{count} {word}" for word, count in document["summary"].items())]
     lines += [f"{cell['verdict']}: {cell['id']}" for cell in document["cells"] if cell["verdict"] != "proven"]
-    return "\n".join([*lines, str(where / "index.html")])
+    return "\n".join([*lines, str(page)])
