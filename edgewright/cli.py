@@ -240,16 +240,21 @@ def status(folder: FolderArgument = CONTOSO) -> None:
     """How every host answers, what failed there, own additions, and whether it enforces what is described."""
     found = looking.status(folder.resolve().name)
     drift = enforcing.drift_of(load(folder))
-    table = Table("host", "kind", "address", "state", "failed units", "local additions")
+    table = Table()
+    for title in ("host", "kind", "address"):
+        table.add_column(title, no_wrap=True)
+    for title in ("state", "failed units", "local additions"):
+        table.add_column(title, overflow="fold")
     for host in found:
         table.add_row(
             host.name, host.kind, host.address, host.state, " ".join(host.failed), " ".join(host.local)
         )
-    Console().print(table)
+    console = _console()
+    console.print(table)
     policies = Table("host", "policies")
     for answer in drift:
         policies.add_row(answer.host, answer.state)
-    Console().print(policies)
+    console.print(policies)
     if any(host.state != "running" for host in found) or not all(answer.good for answer in drift):
         raise typer.Exit(1)
 
@@ -283,7 +288,7 @@ def doctor() -> None:
             found.name,
             found.says + ("" if found.good or not found.advice else f"; {found.advice}"),
         )
-    Console().print(table)
+    _console().print(table)
 
 
 @app.command()
@@ -310,6 +315,11 @@ def user_password(
 def version() -> None:
     """The version of Edgewright."""
     out(__version__)
+
+
+def _console() -> Console:
+    """Standard output; wide enough for whole lines where no terminal says how wide it is."""
+    return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=160)
 
 
 def _configure(folder: Path, progress: Progress, **options: Any) -> None:
