@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import pytest
-from edgewright_tables import bundle, compare, hooks, store, switch
+from edgewright_tables import bundle, compare, hooks, rpc, store, switch
 
 USERS = {f"user{n}@contoso.example": f"enabled=1;n={n}" for n in range(500)}
 OLD = {"domains": {"contoso.example": "class=local"}, "users": USERS}
@@ -182,3 +183,83 @@ def test_what_was_missed_is_made_up_for(places: switch.Places) -> None:
     refuse.unlink()
     put(places, {**NEW, "users": {**NEW["users"], "user9@contoso.example": "enabled=0"}})
     assert {key for rows in acted(places) for key in rows} == {f"user{n}@contoso.example" for n in (7, 8, 9)}
+
+
+class Kamailio:
+    """What was asked of it; may refuse."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str | int, ...]] = []
+        self.refuses = False
+
+    def call(self, *words: str | int) -> list[Any]:
+        if self.refuses:
+            raise rpc.RpcError("no")
+        self.asked.append(words)
+        return []
+
+
+@pytest.fixture
+def kamailio(places: switch.Places, monkeypatch: pytest.MonkeyPatch) -> Kamailio:
+    """The daemon is Kamailio, which takes single rows; a reload is noted in `reloads`."""
+    found = Kamailio()
+    monkeypatch.setattr(rpc, "connected", lambda: nullcontext(found))
+    noted = places.hooks.parent / "reloads"
+    tell = places.hooks.parent / "bin/tell"
+    tell.write_text(f"#!/bin/sh\necho $1 >>{noted}\n")
+    hook = json.loads((places.hooks / "fake.json").read_text()) | {"live": True}
+    (places.hooks / "fake.json").write_text(json.dumps(hook))
+    put(places, OLD)
+    put(places, {**OLD, "users": {**USERS, "zoe@contoso.example": "enabled=1"}})
+    put(places, OLD)
+    noted.unlink()
+    found.asked.clear()
+    return found
+
+
+def reloads(places: switch.Places) -> list[str]:
+    path = places.hooks.parent / "reloads"
+    return path.read_text().split() if path.exists() else []
+
+
+def test_few_rows_are_told_singly(places: switch.Places, kamailio: Kamailio) -> None:
+    assert put(places, NEW)["told"] == {"fake": ["users"]}
+    assert kamailio.asked == [
+        ("htable.delete", "users", "user7@contoso.example"),
+        ("htable.sets", "users", "user8@contoso.example", "enabled=0"),
+    ]
+    assert reloads(places) == []
+    assert switch.status(places)["pending"] == []
+
+
+def test_they_are_taken_back_singly(places: switch.Places, kamailio: Kamailio) -> None:
+    put(places, NEW)
+    kamailio.asked.clear()
+    switch.rollback(places)
+    assert [words[2:] for words in kamailio.asked] == [
+        ("user7@contoso.example", "enabled=1;n=7"),
+        ("user8@contoso.example", "enabled=1;n=8"),
+    ]
+
+
+def test_a_refused_row_means_the_whole_table(places: switch.Places, kamailio: Kamailio) -> None:
+    kamailio.refuses = True
+    put(places, NEW)
+    assert reloads(places) == ["users"]
+
+
+def test_many_rows_mean_the_whole_table(
+    places: switch.Places, kamailio: Kamailio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(switch, "FEW", 1)
+    put(places, NEW)
+    assert (reloads(places), kamailio.asked) == (["users"], [])
+
+
+def test_rows_are_not_told_singly_to_one_who_knows_others(places: switch.Places, kamailio: Kamailio) -> None:
+    fail = places.hooks.parent / "fail"
+    fail.touch()
+    put(places, NEW)
+    kamailio.asked.clear()
+    put(places, OLD)
+    assert (reloads(places), kamailio.asked) == (["users"], [])

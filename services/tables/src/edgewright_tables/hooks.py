@@ -6,6 +6,9 @@
 With `{table}` the command runs once per changed table, without it once. A daemon that is not running is left
 alone: it reads the tables when it starts.
 
+`"live": true` (may be left out): it is Kamailio, and takes a few changed rows singly, by its own RPC
+(`htable.sets`, `htable.delete`): in milliseconds, where reading a large table anew takes seconds.
+
 `"rows": {"users": ["/usr/bin/python3", ...]}` (may be left out) names, by table, a program that acts on
 single rows once the daemon has the new ones, e.g. ends what a user may no longer have. It gets
 `{"<key>": [before, after], ...}` on standard input; null: there was, or is, no such row.
@@ -19,6 +22,8 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from edgewright_tables import rpc
 
 _PATIENCE = 10.0
 """Seconds in which a daemon that is just starting may refuse."""
@@ -41,6 +46,12 @@ class Hook:
     tables: frozenset[str]
     reload: tuple[str, ...]
     rows: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    live: bool = False
+
+    @property
+    def compares(self) -> bool:
+        """Whether it matters which rows changed."""
+        return self.live or bool(self.rows)
 
     def commands(self, changed: set[str]) -> Iterator[tuple[str, ...]]:
         """The commands that tell the daemon of changed tables."""
@@ -69,7 +80,8 @@ def _hook(path: Path) -> Hook:
         if found["schema"] != 1:
             raise HookError(f"{path}: schema {found['schema']!r} is not known here")
         rows = {str(table): tuple(command) for table, command in found.get("rows", {}).items()}
-        return Hook(path.stem, str(found["unit"]), frozenset(found["tables"]), tuple(found["reload"]), rows)
+        tables, reload = frozenset(found["tables"]), tuple(found["reload"])
+        return Hook(path.stem, str(found["unit"]), tables, reload, rows, found.get("live") is True)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise HookError(f"{path}: should have schema, unit, tables and reload ({error!r})") from None
 
@@ -97,6 +109,22 @@ def run(hook: Hook, changed: set[str]) -> None:
             if time.monotonic() > deadline:
                 raise HookError(f"{hook.unit} did not take the new tables: {' '.join(command)}: {said}")
             time.sleep(0.3)
+
+
+def tell(hook: Hook, table: str, changes: Changes) -> bool:
+    """Tell Kamailio of single rows; False where it did not take them (then it must read the table anew)."""
+    if not running(hook.unit):
+        return True
+    try:
+        with rpc.connected() as kamailio:
+            for key, (_, value) in changes.items():
+                if value is None:
+                    kamailio.call("htable.delete", table, key)
+                else:
+                    kamailio.call("htable.sets", table, key, value)
+    except rpc.RpcError:
+        return False
+    return True
 
 
 def follow(hook: Hook, table: str, changes: Changes) -> None:

@@ -143,14 +143,15 @@ def commit(places: Places, checksum: str | None = None) -> dict[str, Any]:
         meant = staged.checksum if staged else _checksum(places.current)
         if checksum not in (None, meant):
             raise SwitchError("something else is staged; another run is under way: stage again")
+        few = _few(places, places.staged if staged is not None else places.current)
         began = time.monotonic()
         if staged is not None:
             if store.identity(places.current) is not None and _checksum(places.current) != staged.checksum:
                 store.keep(places.current, places.previous)
-                if not places.followed.exists() and any(hook.rows for hook in hooks.read(places.hooks)):
+                if not places.followed.exists() and any(hook.compares for hook in hooks.read(places.hooks)):
                     store.keep(places.current, places.followed)
             store.switch(places.staged, places.current)
-        return _told(places, began)
+        return _told(places, began, few)
 
 
 def rollback(places: Places, checksum: str | None = None) -> dict[str, Any]:
@@ -162,20 +163,21 @@ def rollback(places: Places, checksum: str | None = None) -> dict[str, Any]:
         SwitchError: there are none, or others.
     """
     with _locked(places):
-        began = time.monotonic()
         if checksum is not None and _checksum(places.current) == checksum:
             places.staged.unlink(missing_ok=True)
-            return _told(places, began)
+            return _told(places, time.monotonic(), _few(places, places.current))
         if store.identity(places.previous) is None:
             raise SwitchError("there are no previous tables")
         if checksum not in (None, _checksum(places.previous)):
             raise SwitchError("the previous tables are others than those asked for")
+        few = _few(places, places.previous)
+        began = time.monotonic()
         beside = places.state / ".tables.rollback.sqlite"
         store.keep(places.previous, beside)
         store.keep(places.current, places.previous)
         store.switch(beside, places.current)
         places.staged.unlink(missing_ok=True)
-        return _told(places, began)
+        return _told(places, began, few)
 
 
 def status(places: Places) -> dict[str, Any]:
@@ -194,8 +196,31 @@ def status(places: Places) -> dict[str, Any]:
     }
 
 
-def _told(places: Places, began: float) -> dict[str, Any]:
-    told, seconds = _tell(places, began)
+Few = dict[str, dict[str, hooks.Changes]]
+"""By daemon and table: the rows that it can be told singly."""
+
+FEW = 500
+"""More changed rows than this are read anew with their table: Kamailio does that in one step."""
+
+
+def _few(places: Places, new: Path) -> Few:
+    """What daemons can be told singly of the tables in `new`: they know exactly those that were followed."""
+    known, found = store.identity(places.followed), store.identity(new)
+    if known is None or found is None:
+        return {}
+    told, made = _read_told(places), Few()
+    for hook in hooks.read(places.hooks):
+        for table in hook.tables if hook.live else ():
+            before, after = known.digests.get(table), found.digests.get(table)
+            if before != after and before is not None and told.get(hook.name, {}).get(table) == before:
+                changes = store.changes(places.followed, new, table)
+                if len(changes) <= FEW:
+                    made.setdefault(hook.name, {})[table] = changes
+    return made
+
+
+def _told(places: Places, began: float, few: Few) -> dict[str, Any]:
+    told, seconds = _tell(places, began, few)
     unfinished = _follow(places)
     return {
         "committed": _checksum(places.current),
@@ -241,7 +266,7 @@ def _untold(places: Places) -> dict[str, set[str]]:
     }
 
 
-def _tell(places: Places, began: float) -> tuple[dict[str, list[str]], float]:
+def _tell(places: Places, began: float, few: Few) -> tuple[dict[str, list[str]], float]:
     """Tell each daemon what it does not know; by daemon what it was told, and seconds until all knew."""
     current = store.identity(places.current)
     digests = current.digests if current else {}
@@ -251,7 +276,9 @@ def _tell(places: Places, began: float) -> tuple[dict[str, list[str]], float]:
     found = hooks.read(places.hooks)
     behind = [hook for hook in found if untold.get(hook.name)]
     for hook in behind:
-        hooks.run(hook, untold[hook.name])
+        singly = few.get(hook.name, {})
+        taken = {t for t in untold[hook.name] if t in singly and hooks.tell(hook, t, singly[t])}
+        hooks.run(hook, untold[hook.name] - taken)
     seconds = time.monotonic() - began
     for hook in behind:
         told[hook.name] = {table: digests[table] for table in sorted(hook.tables) if table in digests}
@@ -269,7 +296,7 @@ def _follow(places: Places) -> str:
     The daemons already refuse what these programs only clear away, so that a failure is no reason to go back:
     it is told, and the next commit tries again.
     """
-    found = tuple(hook for hook in hooks.read(places.hooks) if hook.rows)
+    found = tuple(hook for hook in hooks.read(places.hooks) if hook.compares)
     current, known = store.identity(places.current), store.identity(places.followed)
     if not found or current is None:
         return ""
