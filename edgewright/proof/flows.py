@@ -140,4 +140,7 @@ def _targets(scope: Scope, flow: Flow, source: HostPlan) -> Iterator[Address]:
         if host.existing is None and "outside" in scope.plan.networks[host.interfaces[0].network].zones:
             for address in host.addresses():
                 found.setdefault(address.version, ip_address(address))
-    yield from found.values()
+    for address in found.values():
+        # The way out of a machine that we did not make is its operator's: the plan may know of none.
+        if source.existing is None or scope.has_way(source, address):
+            yield address
