@@ -145,8 +145,15 @@ class Stack:
         return found
 
     def destroy(self, step: Step) -> dict[str, int]:
-        """Remove everything that the stack made, and the stack."""
-        lines = self._follow(step, "destroy", "--yes", "--skip-preview")
+        """Remove everything that the stack made, and the stack.
+
+        Raises:
+            ProvisionError: A resource could not be removed; the text is Pulumi's own diagnosis.
+        """
+        try:
+            lines = self._follow(step, "destroy", "--yes", "--skip-preview")
+        except ProvisionError as error:
+            raise ProvisionError(_diagnosis(str(error))) from None
         self._run("stack", "rm", "--yes", "--remove-backups")
         return counts(lines)
 

@@ -96,6 +96,12 @@ class NetworkHandler(Handler):
         """Remove the network; its hosts are gone before."""
         there = self.podman.inspect(self.kind, name)
         if there is not None and owner.owns(labels_of(self.kind, there)):
+            others = self.podman("ps", "--all", "--filter", f"network={name}", "--format", "{{.Names}}")
+            if others:
+                raise ProvisionError(
+                    f"network {name} is used by {', '.join(others.splitlines())}, which this lab did not make; "
+                    "remove that first (`podman rm`), then run it again"
+                )
             self.podman("network", "rm", name)
 
 
