@@ -99,8 +99,8 @@ class NetworkHandler(Handler):
             others = self.podman("ps", "--all", "--filter", f"network={name}", "--format", "{{.Names}}")
             if others:
                 raise ProvisionError(
-                    f"network {name} is used by {', '.join(others.splitlines())}, which this lab did not make; "
-                    "remove that first (`podman rm`), then run it again"
+                    f"network {name} is used by {', '.join(others.splitlines())}, which this lab did not "
+                    "make; remove that first (`podman rm`), then run it again"
                 )
             self.podman("network", "rm", name)
 
