@@ -1,6 +1,6 @@
 """The components of a deployment, as an operator thinks of them: sites, networks, pools, surroundings.
 
-Type tokens and logical names are for ever (`tests/unit/provision/test_urns.py` pins them): renaming one
+Type tokens and logical names are for ever (`tests/unit/provision/test_components.py` pins them): renaming one
 replaces every machine below it.
 """
 
