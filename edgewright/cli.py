@@ -25,7 +25,7 @@ from edgewright.access.explain import QuestionError
 from edgewright.access.revisions import RevisionError
 from edgewright.machines import MachinesError
 from edgewright.model import check as checking
-from edgewright.model import credentials, load, passwords
+from edgewright.model import credentials, ldap_source, load, passwords
 from edgewright.model.credentials import CredentialsError
 from edgewright.model.describe import schema as schema_of
 from edgewright.model.findings import InputErrors, Unplannable
@@ -61,6 +61,9 @@ FolderOption = Annotated[
 ]
 CONTOSO = Path("inventory/contoso")
 Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Print every step, also without a terminal.")]
+Offline = Annotated[
+    bool, typer.Option("--offline", help="Do not ask the LDAP directory; what was last read counts.")
+]
 
 
 def out(text: str) -> None:
@@ -78,6 +81,20 @@ def check(folder: FolderArgument = CONTOSO) -> None:
         raise typer.Exit(2)
     counts = f"{len(report.warnings)} warnings, {len(report.waived)} waived"
     typer.echo(f"{folder}: no errors, {counts}", err=True)
+
+
+@app.command()
+def directory(
+    folder: FolderArgument = CONTOSO,
+    accept_loss: Annotated[
+        bool, typer.Option("--accept-loss", help="Also where more users are gone than ldap.yml allows.")
+    ] = False,
+) -> None:
+    """Read users and groups anew from where ldap.yml says; in force from then on if nothing is wrong."""
+    if not ldap_source.used(folder):
+        raise typer.BadParameter(f"{folder} has no ldap.yml")
+    if not _directory(folder, accept_loss=accept_loss):
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -144,9 +161,11 @@ def up(
     folder: FolderArgument = CONTOSO,
     hosts_only: Annotated[bool, typer.Option("--hosts-only", help="Do not configure, do not prove.")] = False,
     no_verify: Annotated[bool, typer.Option("--no-verify", help="Configure, but do not prove.")] = False,
+    offline: Offline = False,
     verbose: Verbose = False,
 ) -> None:
     """From nothing to proven: provision, configure, prove, write the evidence. Again: changes nothing."""
+    _directory(folder, offline=offline)
     deployment = load(folder)
     planning.make(deployment)
     with Progress(verbose=verbose) as progress:
@@ -189,9 +208,11 @@ def apply(
         bool,
         typer.Option("--policies", help="Only policies, users and passwords: live, on all hosts or none."),
     ] = False,
+    offline: Offline = False,
     verbose: Verbose = False,
 ) -> None:
     """Configure the hosts as described."""
+    _directory(folder, offline=offline)
     if policies:
         if limit or tags or check_only or diff:
             raise typer.BadParameter(
@@ -200,8 +221,8 @@ def apply(
         _policies(folder, verbose=verbose)
         return
     deployment = load(folder)
-    configure.examine(planning.make(deployment), limit or (), tags or ())
-    machines.load(credentials.state_folder(deployment))
+    made = machines.load(credentials.state_folder(deployment))
+    configure.examine(planning.make(deployment), made, limit or (), tags or ())
     with Progress(verbose=verbose) as progress:
         _configure(folder, progress, limit=limit or (), tags=tags or (), check=check_only, diff=diff)
 
@@ -338,6 +359,31 @@ def _configure(folder: Path, progress: Progress, **options: Any) -> None:
         console.print(f"{where}: {failure.message}", markup=False, style="red", soft_wrap=True)
     if not done.good:
         raise typer.Exit(1)
+
+
+def _directory(folder: Path, *, offline: bool = False, accept_loss: bool = False) -> bool:
+    """Read the LDAP directory anew, if there is one; where it is down the last good one stays, loudly.
+
+    Returns:
+        Whether what is in force now is what is wanted.
+    """
+    if not ldap_source.used(folder):
+        return True
+    last = ldap_source.last_good(folder)
+    if offline:
+        typer.echo(f"offline: users and groups as read {last or 'never'}", err=True)
+        return True
+    try:
+        done = ldap_source.refresh(folder, accept_loss=accept_loss)
+    except ldap_source.LdapDownError as error:
+        if not last:
+            raise ProvisionError(str(error)) from None
+        said = f"WARNING: {error}; users and groups as read {last} stay in force"
+        Console(stderr=True, highlight=False, soft_wrap=True).print(said, style="bold red", markup=False)
+        return False
+    counts = f"{done.added} new, {done.changed} changed, {done.removed} removed"
+    typer.echo(f"directory: {done.users} users, {done.groups} groups; {counts}", err=True)
+    return True
 
 
 def _policies(folder: Path, *, verbose: bool) -> None:

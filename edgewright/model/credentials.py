@@ -19,6 +19,7 @@ import os
 import secrets as random
 import subprocess
 import unicodedata
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,7 +89,7 @@ def digest(address: str, realm: str, password: str) -> Digest:
 
 def state_folder(deployment: Deployment) -> Path:
     """`.edgewright/<deployment>/` of this clone of the project (`EDGEWRIGHT_ROOT` names another)."""
-    return _state() / deployment.name
+    return state() / deployment.name
 
 
 def location(deployment: Deployment) -> Path:
@@ -231,7 +232,30 @@ def _fresh(name: str) -> str:
     return base64.b64encode(random.token_bytes(32)).decode()
 
 
-def _state() -> Path:
+def put_digests(deployment: Deployment, digests: dict[str, Digest], gone: Collection[str] = ()) -> bool:
+    """Keep digests that were taken from a directory; whether anything changed.
+
+    Args:
+        deployment: Whose they are.
+        digests: By SIP address.
+        gone: Addresses whose digest the directory no longer has.
+
+    Raises:
+        CredentialsError: what exists cannot be read.
+    """
+    path = location(deployment)
+    _password(create=True)
+    existing = load(deployment) if path.exists() else Credentials(deployment.realm, {}, {})
+    users = {**{a: one for a, one in existing.users.items() if a not in gone}, **digests}
+    if users == existing.users:
+        return False
+    shared, _ = _complete(existing.secrets)
+    _write(path, Credentials(deployment.realm, users, shared))
+    return True
+
+
+def state() -> Path:
+    """`.edgewright/` of this clone of the project (`EDGEWRIGHT_ROOT` names another)."""
     given = os.environ.get("EDGEWRIGHT_ROOT")
     return (Path(given) if given else Path(__file__).parents[2]).resolve() / ".edgewright"
 
@@ -244,7 +268,7 @@ def _accounts_file(deployment: Deployment) -> Path:
 def password_file() -> Path:
     """The file with the vault's password."""
     given = os.environ.get(PASSWORD_FILE)
-    return Path(given).expanduser() if given else _state() / "vault-password"
+    return Path(given).expanduser() if given else state() / "vault-password"
 
 
 def vault_password() -> bytes:

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 
 from edgewright.model.base import Words
 from edgewright.model.directory import Directory, User
+from edgewright.model.ldap import LdapDirectory, LdapGroups, LdapUsers
 from edgewright.model.lint import RULES
 from edgewright.model.load import FILES
 from edgewright.model.messages import members, type_words
@@ -72,6 +73,7 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
         Waiver,
     ),
     "users.yml": (Directory, User),
+    "ldap.yml": (LdapDirectory, LdapUsers, LdapGroups),
     "surroundings.yml": (Surroundings, Vantage, World),
 }
 """What each file is made of; policies.yml has a document of its own, docs/policies.md."""
@@ -125,7 +127,7 @@ def _value(annotation: Any, metadata: list[Any]) -> str:
         words = words.replace(
             f"a mapping of the fields of {one.__name__}", f"[{_title(one)}](#{_anchor(one)})"
         )
-    return re.sub(r", such as [^\s:,]+", "", words)
+    return re.sub(r", such as \S+?(?=[:,]?(?:\s|$))", "", words)
 
 
 def _inner(annotation: Any) -> list[type[BaseModel]]:

@@ -9,6 +9,7 @@ from typing import TypeVar
 
 from pydantic import ValidationError
 
+from edgewright.model import credentials
 from edgewright.model import users as users_csv
 from edgewright.model.base import Model
 from edgewright.model.checks import examine
@@ -16,6 +17,7 @@ from edgewright.model.deployment import Deployment
 from edgewright.model.directory import Directory
 from edgewright.model.documents import Document, read
 from edgewright.model.findings import Finding, InputErrors
+from edgewright.model.ldap import LdapDirectory
 from edgewright.model.messages import nearest, translate
 from edgewright.model.policy import Policies
 from edgewright.model.surroundings import Surroundings
@@ -28,6 +30,7 @@ FILES: dict[str, type[Model]] = {
     "policies.yml": Policies,
     "users.yml": Directory,
     "surroundings.yml": Surroundings,
+    "ldap.yml": LdapDirectory,
 }
 """The files that an operator writes in a deployment's folder, and their types."""
 
@@ -48,8 +51,11 @@ def load(path: Path) -> Deployment:
     return deployment
 
 
-def attempt(path: Path) -> tuple[Deployment | None, list[Finding]]:
-    """Read a folder without comparing objects; the deployment is None where there is not enough for one."""
+def attempt(path: Path, source: Directory | None = None) -> tuple[Deployment | None, list[Finding]]:
+    """Read a folder without comparing objects; the deployment is None where there is not enough for one.
+
+    Where there is `ldap.yml`, its users and groups are those of `source`, else those last read from there.
+    """
     folder = path.resolve()
     if not folder.is_dir():
         return None, [
@@ -68,6 +74,8 @@ def attempt(path: Path) -> tuple[Deployment | None, list[Finding]]:
         surroundings = _file(folder, "surroundings.yml", Surroundings, documents, findings)
     if (folder / "users.csv").exists() and directory is not None:
         directory = _with_csv(folder / "users.csv", directory, documents, findings)
+    if (folder / "ldap.yml").exists() and directory is not None:
+        directory = _with_ldap(folder, directory, source, documents, findings)
     if directory is not None:
         directory = _ordered(directory)
     if topology is None or policies is None or directory is None or (given and surroundings is None):
@@ -139,6 +147,56 @@ def _with_csv(
     if wrong:
         return None
     return directory.model_copy(update={"users": {**directory.users, **users}})
+
+
+def imported_file(folder: Path) -> Path:
+    """Where the directory is kept that was last read for the deployment in `folder`."""
+    return credentials.state() / folder.name / "directory.json"
+
+
+def imported(folder: Path) -> Directory | None:
+    """The directory that was last read from where `ldap.yml` says; None: never, or it is damaged."""
+    try:
+        document = json.loads(imported_file(folder).read_text(encoding="utf-8"))
+        return Directory.model_validate(document["directory"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _with_ldap(
+    folder: Path,
+    directory: Directory,
+    source: Directory | None,
+    documents: dict[str, Document],
+    findings: list[Finding],
+) -> Directory | None:
+    path = folder / "ldap.yml"
+    if _file(folder, "ldap.yml", LdapDirectory, documents, findings) is None:
+        return None
+    found = source if source is not None else imported(folder)
+    if found is None:
+        findings.append(
+            Finding(path, 1, f"the directory was never read; run `edgewright directory {folder.name}`")
+        )
+        return None
+    document = documents["ldap.yml"]
+    line = document.line(("users",), key=True)
+    document.lines |= {(address,): line for address in found.users}
+    document.lines |= {("group", name): document.line(("groups",), key=True) for name in found.groups}
+    for kind, mine, theirs in (
+        ("user", directory.users, found.users),
+        ("group", directory.groups, found.groups),
+    ):
+        findings += [
+            Finding(path, line, f"{kind} '{name}' is in another file too; keep one of them", subject=name)
+            for name in sorted(mine.keys() & theirs.keys())
+        ]
+    return directory.model_copy(
+        update={
+            "users": {**directory.users, **found.users},
+            "groups": {**directory.groups, **found.groups},
+        }
+    )
 
 
 def _ordered(directory: Directory) -> Directory:

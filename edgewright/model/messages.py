@@ -16,6 +16,7 @@ from pydantic_core import ErrorDetails
 from edgewright.model.base import Model, Words
 from edgewright.model.directory import SipAddress
 from edgewright.model.documents import Document, Place, holds
+from edgewright.model.ldap import Url
 from edgewright.model.topology import Fqdn, HostName, Name, Text
 
 _SCALAR = (
@@ -263,7 +264,7 @@ def type_words(annotation: Any) -> str:
 
 def _patterns() -> dict[str, Words]:
     found: dict[str, Words] = {}
-    for alias in (Fqdn, HostName, Name, SipAddress, Text):
+    for alias in (Fqdn, HostName, Name, SipAddress, Text, Url):
         _, field, words = get_args(alias)
         found |= {str(one.pattern): words for one in field.metadata if getattr(one, "pattern", None)}
     return found

@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgewright.machines import Machines, MachinesError, unlike
 from edgewright.model.messages import nearest
 from edgewright.plan.roles import ORDER
 from edgewright.plan.types import Plan
@@ -113,17 +114,24 @@ def apply(
     return done
 
 
-def examine(plan: Plan, limit: Sequence[str] = (), tags: Sequence[str] = ()) -> None:
-    """Look at the names that the operator gave before anything is run: Ansible passes over unknown roles.
+def examine(plan: Plan, made: Machines, limit: Sequence[str] = (), tags: Sequence[str] = ()) -> None:
+    """Look at what the operator gave before anything is run: Ansible passes over unknown roles.
 
     Args:
         plan: What is to be configured.
+        made: The machines that are there.
         limit: Hosts and groups; Ansible's patterns (`edge:!edge2`) are left to Ansible.
         tags: Roles.
 
     Raises:
         UnknownNameError: There is no such host, group or role.
+        MachinesError: The machines were made for another description.
     """
+    if made.digest != plan.digest and (differing := unlike(made, plan.hosts)):
+        raise MachinesError(
+            f"the description of {plan.deployment} was changed after its machines were made "
+            f"({'; '.join(differing[:3])}); run `edgewright up` first"
+        )
     groups = {"all", "surroundings", *(f"role_{role}" for role in ORDER)}
     for host in plan.hosts.values():
         groups |= {host.name, host.kind}

@@ -123,7 +123,11 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     def _program(self, verb: str, data: bytes | None = None) -> dict[str, Any]:
         ran = self._low_level_execute_command(f"{PROGRAM} {verb}", in_data=data)
         if ran["rc"]:
-            said = str(ran.get("stderr") or ran.get("stdout") or "").strip()[-2000:]
+            # With a terminal, standard error comes as standard output, and ssh's farewell as standard error.
+            lines = f"{ran.get('stdout') or ''}\n{ran.get('stderr') or ''}".splitlines()
+            said = "\n".join(line for line in lines if line and not line.startswith("Shared connection"))[
+                -2000:
+            ]
             raise AnsibleActionFail(f"edgewright-tables {verb}: {said or 'ended with ' + str(ran['rc'])}")
         answer: dict[str, Any] = json.loads(ran["stdout"].strip().splitlines()[-1])
         return answer

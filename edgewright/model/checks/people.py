@@ -66,10 +66,18 @@ def _users(deployment: Deployment) -> Iterator[Problem]:
 
 
 def _user(deployment: Deployment, address: str, message: str, *field: str) -> Problem:
-    table = deployment.documents.get("users.csv")
-    if table is not None and (address,) in table.lines:
-        return Problem("users.csv", (address,), message, address)
+    for name in ("users.csv", "ldap.yml"):
+        table = deployment.documents.get(name)
+        if table is not None and (address,) in table.lines:
+            return Problem(name, (address,), message, address)
     return Problem("users.yml", ("users", address, *field), message, address)
+
+
+def _group(deployment: Deployment, name: str, message: str, *position: int) -> Problem:
+    source = deployment.documents.get("ldap.yml")
+    if source is not None and ("group", name) in source.lines:
+        return Problem("ldap.yml", ("group", name), message, name)
+    return Problem("users.yml", ("groups", name, *position), message, name)
 
 
 def _groups(deployment: Deployment) -> Iterator[Problem]:
@@ -83,10 +91,10 @@ def _groups(deployment: Deployment) -> Iterator[Problem]:
                 message = (
                     f"{member} in group {name} is neither a user nor a group{hint if 'mean' in hint else ''}"
                 )
-                yield Problem("users.yml", ("groups", name, index), message, name)
+                yield _group(deployment, name, message, index)
     for loop in resolve.group_loops(directory):
         message = f"groups contain each other: {' > '.join(loop)}; take one of them out"
-        yield Problem("users.yml", ("groups", loop[0]), message, loop[0])
+        yield _group(deployment, loop[0], message)
     for name, policies in directory.group_policies.items():
         place: Place = ("group_policies", name)
         if name not in directory.groups:
