@@ -7,7 +7,7 @@ SHELL      := /bin/bash
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help venv up test unit down doctor env lint molecule bench ci
+.PHONY: help venv up test unit sip down doctor env lint molecule bench ci
 
 help: ## This list
 	@echo 'make <target> [DEPLOYMENT=contoso|minimal]'
@@ -21,11 +21,15 @@ up: venv ## Get what is missing, provision the lab, configure it, prove it, writ
 
 test: venv ## Every test, including the acceptance tests against the lab
 	@$(PYTEST) tests/unit services
+	@$(PYTEST) tests/sip
 	@$(PYTEST) tests/lab
 	@$(PYTEST) tests/acceptance
 
 unit: venv ## Only the tests that need no lab
 	@$(PYTEST) tests/unit services
+
+sip: venv ## Routing of SIP, each role by itself in a container, without the lab
+	@$(PYTEST) tests/sip
 
 down: venv ## Remove all that `make up` made, and nothing else
 	@$(BIN)/edgewright down $(FOLDER)
