@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
-from . import http, names, port, sip, tls
+from . import burst, call, http, names, peer, port, sip, tls
 from .observation import HaltError, Observation, Transcript
 
 PARALLEL = 48
@@ -40,6 +40,10 @@ def verbs(sessions: sip.Sessions) -> dict[str, Verb]:
         "sip.drop": held(sip.drop),
         "sip.same": held(sip.same),
         "sip.gone": held(sip.gone),
+        "sip.call": held(call.call),
+        "sip.within": held(call.within),
+        "sip.burst": held(burst.burst),
+        "sip.peer": peer.peer,
         "tls.chain": tls.chain,
         "tls.handshake": tls.handshake,
         "dns.lookup": names.lookup,
@@ -104,8 +108,8 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
         prog="probe.pyz", description="Without arguments: cells in, observations out."
     )
     parser.add_argument("verb", choices=["sip", "tls", "dns", "http", "port"])
-    parser.add_argument("action", help="sip: register|message|listen; tls: chain|handshake; dns: lookup; "
-                                       "http: request; port: scan")  # fmt: skip
+    parser.add_argument("action", help="sip: register|message|listen|peer; tls: chain|handshake; "
+                                       "dns: lookup; http: request; port: scan")  # fmt: skip
     parser.add_argument("--server", help="name or address, with :port if not the default")
     parser.add_argument("--address", help="address to connect to, whatever the name says")
     parser.add_argument("--name", help="name that the certificate must carry")
@@ -115,6 +119,7 @@ def _arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("--resolver")
     parser.add_argument("--trust", help="PEM file of trusted roots")
     parser.add_argument("--insecure", action="store_true", help="do not check the certificate")
+    parser.add_argument("--certificate", help="sip peer: folder with fullchain.pem and privkey.pem")
     parser.add_argument("--maximum", help="highest TLS version, e.g. TLSv1_1")
     parser.add_argument("--user", help="address of record, e.g. alice@contoso.example")
     parser.add_argument("--auth-user", help="user name for digest (default: the part before @)")

@@ -156,7 +156,8 @@ def context(arguments: dict[str, Any]) -> ssl.SSLContext:
     """A client context: chain and name checked against `trust` (PEM file), else the system's roots.
 
     `insecure` looks without checking (certificate cells judge the chain themselves); `maximum`/`minimum` are
-    `TLSv1`, `TLSv1_1`, `TLSv1_2`, `TLSv1_3`; `alpn` a list.
+    `TLSv1`, `TLSv1_1`, `TLSv1_2`, `TLSv1_3`; `alpn` a list; `certificate` a folder of the host on which the
+    probe runs, with the `fullchain.pem` and `privkey.pem` to show.
     """
     trust = arguments.get("trust")
     return _context(
@@ -165,13 +166,15 @@ def context(arguments: dict[str, Any]) -> ssl.SSLContext:
         arguments.get("minimum"),
         arguments.get("maximum"),
         tuple(arguments.get("alpn") or ()),
+        arguments.get("certificate"),
     )
 
 
 @lru_cache
 def _context(
-    trust: str | None, insecure: bool, minimum: str | None, maximum: str | None, alpn: tuple[str, ...]
-) -> ssl.SSLContext:
+    trust: str | None, insecure: bool, minimum: str | None, maximum: str | None, alpn: tuple[str, ...],
+    certificate: str | None,
+) -> ssl.SSLContext:  # fmt: skip
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     if insecure:
         made.check_hostname = False
@@ -188,6 +191,9 @@ def _context(
         made.minimum_version = ssl.TLSVersion[minimum]
     if maximum:
         made.maximum_version = ssl.TLSVersion[maximum]
+    if certificate:
+        folder = Path(certificate)
+        made.load_cert_chain(folder / "fullchain.pem", folder / "privkey.pem")
     if alpn:
         made.set_alpn_protocols(list(alpn))
     return made
@@ -200,12 +206,10 @@ async def open_tls(
 
     Raises:
         HaltError: at stage `connect` or `tls`.
+        OSError: files of trust or certificate cannot be read; a fault of the probe, no refusal.
     """
     timeout = float(arguments.get("timeout", 6))
-    try:
-        secured = context(arguments)
-    except (OSError, ssl.SSLError) as error:
-        raise HaltError("tls", f"trust anchors {arguments.get('trust')}: {error}") from error
+    secured = context(arguments)
     sock = await connect(target.address, target.port, timeout)
     transcript.add(f"connected to {target}")
     name = arguments.get("sni", target.name)

@@ -12,7 +12,7 @@ import contextlib
 from typing import Any
 
 from .observation import HaltError, Observation, Transcript
-from .sip_client import Agent, Answer, Arrival, Connection
+from .sip_client import PLAIN, Agent, Answer, Arrival, Connection
 from .sip_message import comparable
 
 
@@ -24,6 +24,8 @@ class Sessions:
         self._made: dict[str, dict[str, Any]] = {}
         self._locks: dict[str, asyncio.Lock] = {}
         self.marked: dict[tuple[str, str], Connection] = {}
+        self.dialogs: dict[str, Any] = {}
+        """Calls that are held, by name (`call.Dialog`)."""
 
     async def get(
         self, name: str, arguments: dict[str, Any], transcript: Transcript
@@ -121,7 +123,7 @@ async def message(arguments: dict[str, Any], sessions: Sessions, transcript: Tra
     """Send `text` to `to`, in a held `session` or on a connection of its own that has not signed in.
 
     `sender` is what From claims (default `user`); `headers` is a list of [name, value]; `to_tag` makes it
-    look in-dialog; `uri` overrides the request URI.
+    look in-dialog; `uri` overrides the request URI; `content_type` is the text's.
     """
     name = arguments.get("session")
     extra = [(str(n), str(v)) for n, v in arguments.get("headers", [])]
@@ -131,6 +133,7 @@ async def message(arguments: dict[str, Any], sessions: Sessions, transcript: Tra
         answer = await agent.message(
             arguments["to"], arguments["text"], transcript, sender=arguments.get("sender"),
             headers=extra, to_tag=arguments.get("to_tag", ""), uri=arguments.get("uri"),
+            content_type=arguments.get("content_type", PLAIN),
         )  # fmt: skip
         return observed(answer)
 

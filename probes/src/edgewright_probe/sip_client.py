@@ -10,11 +10,12 @@ import uuid
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import digest, net
+from . import answering, digest, net
 from .observation import HaltError, Transcript
 from .sip_message import Message, read
 
 AGENT = "Edgewright-Probe"
+PLAIN = "text/plain;charset=UTF-8"
 EXPIRES = 300
 """Seconds: longer than a run, short enough that a run which dies leaves nothing for long."""
 
@@ -27,6 +28,8 @@ class Answer:
     challenges: int
     call_id: str
     algorithm: str = ""
+    credentials: list[tuple[str, str]] = field(default_factory=list)
+    """Headers of the last attempt: an ACK to a 2xx carries the same (RFC 3261 section 22.1)."""
 
 
 @dataclass
@@ -37,6 +40,10 @@ class Arrival:
     sender: str
     text: str
     headers: list[tuple[str, str]]
+
+    def has(self, token: str) -> bool:
+        """Whether `token` is in its text or Subject."""
+        return token in self.text or any(token in v for n, v in self.headers if n.lower() == "subject")
 
 
 @dataclass
@@ -66,9 +73,15 @@ class Connection:
         self._task = asyncio.create_task(self._listen())
         self._changed = asyncio.Event()
         self.arrivals: list[Arrival] = []
+        self.late: list[Message] = []
+        """Final answers to INVITEs for which nobody waits any more: further devices that accepted."""
         self.closed = False
+        self.why = "closed"
+        """What ended it: `closed`, or the alert or error in a few words."""
+        self.tag = secrets.token_hex(5)
         self.name = name
-        host, port = writer.get_extra_info("sockname")[:2]
+        # A server that refuses this client's certificate may have closed already: then there is no name.
+        host, port = (writer.get_extra_info("sockname") or ("closed.invalid", 0))[:2]
         self.local = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
     @classmethod
@@ -86,8 +99,8 @@ class Connection:
         try:
             while (message := await read(self._reader)) is not None:
                 self._take(message)
-        except (OSError, ValueError):
-            pass
+        except (OSError, ValueError) as error:
+            self.why = net.tls_word(error)
         finally:
             self.closed = True
             for queue in self._waiting.values():
@@ -102,6 +115,8 @@ class Connection:
                 transcript.add("< " + message.encode().decode("utf-8", "replace"))
             if queue := self._waiting.get(call_id):
                 queue.put_nowait(message)
+            elif message.method == "INVITE" and 200 <= message.status < 300:
+                self.late.append(message)
             return
         if message.method == "ACK":
             return
@@ -110,9 +125,15 @@ class Connection:
                 message.method, message.get("From"), message.body.decode("utf-8", "replace"), message.headers
             )
         )
-        known = message.method in ("MESSAGE", "OPTIONS", "NOTIFY", "INFO", "BYE")
-        self._writer.write(message.reply(*((200, "OK") if known else (405, "Method Not Allowed"))).encode())
+        for reply in answering.answers(message, self.local, self.tag):
+            self._writer.write(reply.encode())
         self._changed.set()
+
+    def send(self, message: Message, transcript: Transcript) -> None:
+        """Send what has no answer (ACK)."""
+        transcript.add("> " + message.encode().decode("utf-8", "replace"))
+        if not self.closed:
+            self._writer.write(message.encode())
 
     async def exchange(self, request: Message, transcript: Transcript, timeout: float) -> Message:
         """Send a request and wait for its final response.
@@ -126,20 +147,24 @@ class Connection:
         transcript.add("> " + request.encode().decode("utf-8", "replace"))
         try:
             if self.closed:
-                raise HaltError("protocol", "closed")
+                raise HaltError("protocol", self.why)
             self._writer.write(request.encode())
             await self._writer.drain()
             async with asyncio.timeout(timeout):
                 while True:
                     response = await queue.get()
                     if response is None:
-                        raise HaltError("protocol", "closed")
+                        raise HaltError("protocol", self.why)
                     if response.status >= 200 and response.get("CSeq") == request.get("CSeq"):
+                        if response.status >= 300 and request.method == "INVITE":
+                            self.send(_acknowledged(request, response), transcript)
                         return response
         except TimeoutError as error:
             raise HaltError("protocol", "no answer") from error
         except OSError as error:
-            raise HaltError("protocol", net.word(error)) from error
+            # What ended the connection is what was read last from it.
+            await asyncio.wait({self._task}, timeout=1)
+            raise HaltError("protocol", self.why if self.closed else net.word(error)) from error
         finally:
             self._waiting.pop(call_id, None)
             self._transcripts.pop(call_id, None)
@@ -150,7 +175,7 @@ class Connection:
             async with asyncio.timeout(timeout):
                 while True:
                     for arrived in self.arrivals:
-                        if token in arrived.text:
+                        if arrived.has(token):
                             return arrived
                     if self.closed:
                         return None
@@ -168,6 +193,15 @@ class Connection:
         self._task.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await self._task
+
+
+def _acknowledged(request: Message, response: Message) -> Message:
+    """The ACK to a refused INVITE: of the same transaction (RFC 3261 section 17.1.1.3)."""
+    names = ("via", "from", "call-id", "max-forwards", "route")
+    kept = [(n, v) for n, v in request.headers if n.lower() in names]
+    number = request.get("CSeq").split(" ")[0]
+    uri = request.start.split(" ")[1]
+    return Message(f"ACK {uri} SIP/2.0", [*kept, ("To", response.get("To")), ("CSeq", f"{number} ACK")])
 
 
 class Agent:
@@ -233,12 +267,13 @@ class Agent:
     async def message(
         self, to: str, text: str, transcript: Transcript, *, sender: str | None = None,
         headers: list[tuple[str, str]] | None = None, to_tag: str = "", uri: str | None = None,
+        content_type: str = PLAIN,
     ) -> Answer:  # fmt: skip
         """MESSAGE (RFC 3428) to the address `to`; `sender` is what From claims."""
         routes = [("Route", route) for route in self.routes]
         request = Request(
             "MESSAGE", uri or f"sip:{to}", f"sip:{to}", f"sip:{sender or self.aor}",
-            [*routes, *(headers or []), ("Content-Type", "text/plain;charset=UTF-8")], text.encode(), to_tag,
+            [*routes, *(headers or []), ("Content-Type", content_type)], text.encode(), to_tag,
         )  # fmt: skip
         return await self.send(request, transcript)
 
@@ -258,25 +293,26 @@ class Agent:
         while True:
             try:
                 response = await self.connection.exchange(
-                    self._build(request, credentials), transcript, self.timeout
+                    self.build(request, credentials), transcript, self.timeout
                 )
             except HaltError as halt:
                 halt.correlation = [request.call_id]
                 raise
             if response.status not in (401, 407):
-                return Answer(response, challenges, request.call_id, algorithm)
+                return Answer(response, challenges, request.call_id, algorithm, credentials)
             challenges += 1
             name = "WWW-Authenticate" if response.status == 401 else "Proxy-Authenticate"
             challenge = digest.choose(response.all(name), self._algorithm)
             stale = challenge is not None and challenge.get("stale", "").lower() == "true"
             if challenge is None or self._password is None or (answered and not stale) or challenges > 4:
-                return Answer(response, challenges, request.call_id, algorithm)
+                return Answer(response, challenges, request.call_id, algorithm, credentials)
             value = digest.answer(challenge, request.method, request.uri, self._user, self._password)
             answered, algorithm = True, challenge.get("algorithm", "MD5")
             credentials = [("Authorization" if response.status == 401 else "Proxy-Authorization", value)]
             request.cseq += 1
 
-    def _build(self, request: Request, credentials: list[tuple[str, str]]) -> Message:
+    def build(self, request: Request, credentials: list[tuple[str, str]]) -> Message:
+        """The message for a request, with a branch of its own."""
         to = f"<{request.to}>" + (f";tag={request.to_tag}" if request.to_tag else "")
         local = self.connection.local
         return Message(

@@ -46,14 +46,17 @@ class Message:
         lines = [self.start, *kept, f"Content-Length: {len(self.body)}"]
         return ("\r\n".join(lines) + "\r\n\r\n").encode() + self.body
 
-    def reply(self, status: int, phrase: str, extra: tuple[tuple[str, str], ...] = ()) -> Message:
-        """A response to this request (RFC 3261 section 8.2.6)."""
+    def reply(
+        self, status: int, phrase: str, extra: tuple[tuple[str, str], ...] = (), *,
+        tag: str = "probe", body: bytes = b"",
+    ) -> Message:  # fmt: skip
+        """A response to this request (RFC 3261 section 8.2.6); `tag` names the dialog's end here."""
         kept = [
             (n, v) for n, v in self.headers if n.lower() in ("via", "from", "call-id", "cseq", "record-route")
         ]
         to = self.get("To")
-        kept.append(("To", to if "tag=" in to else f"{to};tag=probe"))
-        return Message(f"SIP/2.0 {status} {phrase}", [*kept, *extra])
+        kept.append(("To", to if "tag=" in to else f"{to};tag={tag}"))
+        return Message(f"SIP/2.0 {status} {phrase}", [*kept, *extra], body)
 
 
 def parse(head: str) -> Message:

@@ -30,11 +30,12 @@ REALM = "lab.example"
 
 @dataclass
 class Authority:
-    """A CA with its PEM file and the files of one server certificate."""
+    """A CA with its PEM file, the files of one server certificate, and the folder of a peer's certificate."""
 
     trust: Path
     certificate: Path
     key: Path
+    peer: Path
 
 
 def _make(folder: Path, names: list[str], *, days: int = 30) -> Authority:
@@ -62,10 +63,15 @@ def _make(folder: Path, names: list[str], *, days: int = 30) -> Authority:
     leaf = (
         builder(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, names[0])]), key.public_key())
         .add_extension(x509.SubjectAlternativeName(sans), critical=False)
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
+        .add_extension(
+            x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]),
+            critical=False,
+        )
         .sign(ca_key, hashes.SHA256())
     )
-    made = Authority(folder / "ca.pem", folder / "cert.pem", folder / "key.pem")
+    peer = folder / "peer"
+    peer.mkdir()
+    made = Authority(folder / "ca.pem", peer / "fullchain.pem", peer / "privkey.pem", peer)
     made.trust.write_bytes(ca.public_bytes(serialization.Encoding.PEM))
     made.certificate.write_bytes(leaf.public_bytes(serialization.Encoding.PEM))
     made.key.write_bytes(
@@ -83,21 +89,30 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 @dataclass
 class Registrar:
-    """A registrar and proxy for one domain: digest, bindings, MESSAGE to who is bound."""
+    """A registrar and proxy for one domain: digest, bindings, requests to who is bound.
+
+    On `peers`, a port of its own, whoever shows a certificate of the CA may send to who is bound; of more
+    than `rate` messages the rest gets 503.
+    """
 
     passwords: dict[str, str]
     refused: set[str] = field(default_factory=set)
     port: int = 0
+    peers: int = 0
+    rate: int = 1000
     seen: list[Message] = field(default_factory=list)
     bound: dict[str, set[asyncio.StreamWriter]] = field(default_factory=dict)
     pending: dict[str, tuple[asyncio.StreamWriter, list[str]]] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        trusted = writer.get_extra_info("sockname")[1] == self.peers
         try:
             while (message := await read(reader)) is not None:
                 self.seen.append(message)
                 if message.status:
                     self._back(message)
+                elif trusted or message.method == "ACK":
+                    self._forward(message, writer)
                 else:
                     self._take(message, writer)
         except (OSError, ValueError):
@@ -145,16 +160,23 @@ class Registrar:
         return given["response"] == h(f"{ha1}:{middle}:{ha2}".encode()).hexdigest()
 
     def _forward(self, message: Message, writer: asyncio.StreamWriter) -> None:
+        self.rate -= message.method == "MESSAGE"
+        if self.rate < 0:
+            writer.write(message.reply(503, "Service Unavailable").encode())
+            return
         writers = self.bound.get(message.start.split("sip:")[1].split("@")[0])
         if not writers:
             writer.write(message.reply(480, "Temporarily Unavailable").encode())
             return
-        self.pending[message.get("Call-ID")] = (writer, message.all("Via"))
+        if message.method != "ACK":
+            self.pending[message.get("Call-ID")] = (writer, message.all("Via"))
         for other in writers:
             other.write(message.encode())
 
     def _back(self, message: Message) -> None:
-        if found := self.pending.pop(message.get("Call-ID"), None):
+        call_id = message.get("Call-ID")
+        found = self.pending.get(call_id) if message.status < 200 else self.pending.pop(call_id, None)
+        if found:
             found[0].write(message.encode())
 
 
@@ -166,17 +188,23 @@ def registrar(authority: Authority) -> Iterator[Registrar]:
     context.load_cert_chain(authority.certificate, authority.key)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
 
-    async def start() -> asyncio.Server:
-        return await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=context)
+    mutual = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    mutual.load_cert_chain(authority.certificate, authority.key)
+    mutual.load_verify_locations(authority.trust)
+    mutual.verify_mode = ssl.CERT_REQUIRED
 
-    server = loop.run_until_complete(start())
-    made.port = server.sockets[0].getsockname()[1]
+    async def start() -> list[asyncio.Server]:
+        return [await asyncio.start_server(made.serve, "127.0.0.1", 0, ssl=c) for c in (context, mutual)]
+
+    servers = loop.run_until_complete(start())
+    made.port, made.peers = (server.sockets[0].getsockname()[1] for server in servers)
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     yield made
 
     async def stop() -> None:
-        server.close()
+        for server in servers:
+            server.close()
         tasks = [t for t in asyncio.all_tasks() if t is not asyncio.current_task()]
         for task in tasks:
             task.cancel()
