@@ -160,6 +160,7 @@ def _person(
     if ours:
         people.enter(trail, deployment, request)
         people.registered(trail, request)
+        _message(trail, deployment, feature, request)
     else:
         people.edge(trail, deployment, request)
     other = request.to
@@ -176,9 +177,33 @@ def _person(
         partners.cross(trail, deployment, request, request.who, foreign, inbound=False, person=True)
     else:
         partners.cross(trail, deployment, request, other, foreign, inbound=True, person=True)
+        _message(trail, deployment, feature, request)
         people.callee(trail, deployment, request, other)
     involved = [address for address in (request.who, other) if address in deployment.directory.users]
     _between(trail, deployment, feature, request, foreign, [address for address in involved if address])
+
+
+def _message(trail: Trail, deployment: Deployment, feature: Feature, request: Request) -> None:
+    """What a message may carry: its kind, and how much."""
+    if feature.id not in ("M02", "M31"):
+        return
+    policy, kind = deployment.policies.instant_messaging, request.content_type
+    types, limit = policy.content_types, policy.max_message_size
+    path = ("instant_messaging", "content_types")
+    trail.setting(
+        path,
+        types,
+        "M02",
+        "content-type-not-allowed",
+        wanted=(*types, kind),
+        closed=tuple(one for one in types if one != kind),
+        ok=kind in types,
+    )
+    path = ("instant_messaging", "max_message_size")
+    ok = request.size <= limit
+    trail.setting(path, limit, "M02", "message-too-large", wanted=49152, ok=ok)
+    if not ok:
+        trail.fact("size", request.size, False, "M02", "message-too-large", flip=limit)
 
 
 def _between(

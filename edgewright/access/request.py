@@ -54,6 +54,7 @@ class Request:
     it. `family`: the only IP family the asker has. `srv_target`: host that the foreign domain's federation
     SRV names. `mark`: the source-verification mark of a message from outside. `contact`: the sender is
     among the recipient's contacts. `on`: the day, for providers that ended (X04); None: not looked at.
+    `content_type` and `size` (bytes) are the message's; what is wrapped counts by its own type.
     """
 
     party: Party
@@ -75,6 +76,8 @@ class Request:
     licensed: bool = True
     wifi: bool = True
     on: date | None = None
+    content_type: str = "text/plain"
+    size: int = 0
 
 
 def domain(address: str) -> str:

@@ -42,6 +42,17 @@ ENDS: dict[PublicNetwork, date] = {
 }
 """X04: the last day on which a public network federated (Messenger in mainland China: give `ends`)."""
 
+MIME = r"^[a-z0-9][a-z0-9.+_-]{0,63}/[a-z0-9][a-z0-9.+_-]{0,95}$"
+CONTENT_TYPES = (
+    "text/plain",
+    "text/html",
+    "application/im-iscomposing+xml",
+    "message/imdn+xml",
+    "message/cpim",
+    "application/vnd.gsma.rcs-ft-http+xml",
+)
+"""Text, html, typing (RFC 3994), reports (RFC 5438), their wrapper (RFC 3862), where a file lies (RCC.07)."""
+
 UINT32 = 4294967295
 Count = Annotated[int, Field(ge=0, le=UINT32)]
 
@@ -251,7 +262,45 @@ class Conferencing(PolicyObject):
     total_receive_video_bit_rate_kb: Annotated[
         Count, Setting("TotalReceiveVideoBitRateKb", unit="kbps", source="8.4 each user")
     ] = 50000
+    max_file_size_mb: Annotated[
+        int,
+        Field(ge=1, le=2048),
+        Setting(
+            None,
+            "opens",
+            unit="MB",
+            source="M17, 8.4 each user",
+            why="files between two people pass through the web services, which must hold them",
+        ),
+    ] = 100
     description: Annotated[str | None, Setting("Description", source="8.4")] = None
+
+
+class InstantMessaging(PolicyObject):
+    """Messages between two people or in a meeting: what they may carry. An object of our own."""
+
+    fixed: ClassVar[bool] = True
+
+    max_message_size: Annotated[
+        int,
+        Field(ge=1300, le=49152),
+        Setting(
+            None,
+            "opens",
+            unit="bytes",
+            source="M02, RFC 3428 8",
+            why="a larger body is refused in words; the 1300 bytes of RFC 3428 are for UDP",
+        ),
+    ] = 32768
+    content_types: Annotated[
+        tuple[Annotated[str, Field(pattern=MIME)], ...],
+        Setting(
+            None,
+            "opens",
+            source="M02, RFC 3261 21.4.13",
+            why="what clients of other makers cannot show, or nobody can look into, is refused",
+        ),
+    ] = CONTENT_TYPES
 
 
 class Meeting(PolicyObject):
@@ -635,6 +684,7 @@ class Policies(Model):
     access_edge: AccessEdge = AccessEdge()
     external_access: UserScoped[ExternalAccess] = UserScoped[ExternalAccess].model_validate({})
     conferencing: UserScoped[Conferencing] = UserScoped[Conferencing].model_validate({})
+    instant_messaging: InstantMessaging = InstantMessaging()
     mobility: UserScoped[Mobility] = UserScoped[Mobility].model_validate({})
     pin: UserScoped[Pin] = UserScoped[Pin].model_validate({})
     meeting: ServiceScoped[Meeting] = ServiceScoped[Meeting].model_validate({})

@@ -46,7 +46,10 @@ class Setting:
 
 
 class PolicyObject(Model):
-    """An object that Lync keeps under `noun`: `Set-Cs<noun>` and, unless it is `fixed`, `New-Cs<noun>`."""
+    """An object that Lync keeps under `noun`: `Set-Cs<noun>` and, unless it is `fixed`, `New-Cs<noun>`.
+
+    No noun: an object of our own.
+    """
 
     noun: ClassVar[str] = ""
     fixed: ClassVar[bool] = False

@@ -60,7 +60,8 @@ def markdown() -> str:
     """The whole document."""
     parts = [INTRODUCTION]
     for name, kind, shape in kinds():
-        lines = [f"## `{name}`", "", _doc(kind), "", f"Lync: `Cs{kind.noun}`. Written: {shape}.", ""]
+        twin = f"Lync: `Cs{kind.noun}`. " if kind.noun else ""
+        lines = [f"## `{name}`", "", _doc(kind), "", f"{twin}Written: {shape}.", ""]
         lines += ["| field | Lync's parameter | default | values | direction | source | note |"]
         lines += ["|---|---|---|---|---|---|---|"]
         lines += [_row(entry) for entry in describe(kind)]
@@ -89,6 +90,8 @@ def _row(entry: Described) -> str:
 def _value(value: Any) -> str:
     if value is None or value == ():
         return "none"
+    if isinstance(value, tuple):
+        return ", ".join(map(str, value))
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 

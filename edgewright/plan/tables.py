@@ -8,6 +8,7 @@ A value is `name=value;...`, so that a later column changes nothing for a reader
 | `switches` | setting of the Access Edge configuration (8.2) | `1` or `0` alone | Edge |
 | `peers` | a name in an inside certificate | `role` = edge, director, front_end | Edge, Director, Front End |
 | `users` | SIP address | `home` (pool), `enabled`, `outside` (8.3), `md5`, `sha256` | Director, Front End |
+| `im` | `max_message_size`, `accept`, `type:<type>` | bytes, list, `im` or `file` or `wrapper` | Front End |
 | `web_setting` | setting of the Access Edge configuration | `1` or `0` alone | web services |
 | `web_user` | SIP address | JSON: name, home, enabled, md5, sha256, policy (effective) | web services |
 
@@ -51,6 +52,9 @@ SWITCHES = (
     "allow_federated_users",
     "enable_partner_discovery",
 )
+
+FILE_TYPE = "application/vnd.gsma.rcs-ft-http+xml"
+"""A message of this type says where a file lies (RCC.07 3.5.4.8.3.1)."""
 
 READERS = frozenset({"access_edge", "director", "front_end", "web_service"})
 """Roles that read tables."""
@@ -119,7 +123,12 @@ def _sip(deployment: Deployment, credentials: Credentials, host: HasTables) -> d
     if "front_end" in host.roles:
         next_hops = {edge.next_hop for site in topology.sites.values() for edge in site.edge}
         users = _users(deployment, credentials, None if host.pool in next_hops else host.pool)
-        return {"domains": Table(dict(_domains(deployment))), "peers": peers, "users": Table(dict(users))}
+        return {
+            "domains": Table(dict(_domains(deployment))),
+            "im": Table(dict(_im(deployment))),
+            "peers": peers,
+            "users": Table(dict(users)),
+        }
     return {}
 
 
@@ -161,6 +170,15 @@ def _domains(deployment: Deployment) -> Iterator[tuple[str, str]]:
         yield blocked.domain, "class=blocked"
     for domain in deployment.topology.sip_domains:
         yield domain, "class=local"
+
+
+def _im(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """What a message may carry; what wraps others counts by what is wrapped, files have switches."""
+    policy = deployment.policies.instant_messaging
+    yield "max_message_size", str(policy.max_message_size)
+    yield "accept", ", ".join(policy.content_types)
+    for name in policy.content_types:
+        yield f"type:{name}", {"message/cpim": "wrapper", FILE_TYPE: "file"}.get(name, "im")
 
 
 def _switches(deployment: Deployment) -> Table:

@@ -27,8 +27,8 @@ class Case:
 
     Waves run one after the other, the cells of one at the same time. `needs` are cells that must run too (a
     held registration), `same_as` the cell whose answer must look the same. `receiver` gets the message;
-    whatever is sent in a refused cell must arrive in none of the held sessions. A cell that should work is
-    tried again for `within` seconds.
+    whatever is sent in a refused cell must arrive in none of the held sessions; `also` must get it, too. A
+    cell that should work is tried again for `within` seconds.
     """
 
     cell: Cell
@@ -36,6 +36,7 @@ class Case:
     needs: tuple[str, ...] = ()
     same_as: str | None = None
     receiver: Receiver | None = None
+    also: tuple[Receiver, ...] = ()
     within: float = 0.0
 
     @property

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgewright.proof import (
     certificates,
+    conversations,
     disruption,
     flips,
     flows,
@@ -17,7 +18,19 @@ from edgewright.proof import (
 from edgewright.proof.case import Case
 from edgewright.proof.scope import Scope
 
-CONCERNS = (sign_in, messages, web, names, certificates, flows, sample, inside, disruption, flips)
+CONCERNS = (
+    sign_in,
+    messages,
+    conversations,
+    web,
+    names,
+    certificates,
+    flows,
+    sample,
+    inside,
+    disruption,
+    flips,
+)
 
 
 def make(scope: Scope) -> tuple[Case, ...]:

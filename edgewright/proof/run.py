@@ -81,7 +81,7 @@ class Engine:
 
     async def _begin(self) -> None:
         hosts = {case.cell.vantage for case in self.cases if not case.cell.probe.startswith(inside.PROBE)}
-        hosts |= {case.receiver.vantage for case in self.cases if case.receiver}
+        hosts |= {r.vantage for case in self.cases if case.receiver for r in (case.receiver, *case.also)}
         await asyncio.gather(self.witness.begin(), *(self._open(host) for host in sorted(hosts)))
 
     async def _open(self, host: str) -> None:
@@ -147,9 +147,13 @@ class Engine:
             sent = await self._ask(cell.vantage, cell.probe, arguments)
             # The receiver keeps what arrives: what came before it was asked for is found too.
             seconds = self.patience if sent.observed.allowed else 0.2
-            wait = {"session": case.receiver.session, "token": self.tokens[cell.id], "timeout": seconds}
-            got = await self._ask(case.receiver.vantage, "sip.wait", wait)
-            return _delivered(sent, got)
+            wait = {"token": self.tokens[cell.id], "timeout": seconds}
+            receivers = (case.receiver, *case.also)
+            got = await asyncio.gather(
+                *(self._ask(r.vantage, "sip.wait", wait | {"session": r.session}) for r in receivers)
+            )
+            # If one did not get it, that one is shown.
+            return _delivered(sent, next((one for one in got if not one.observed.allowed), got[0]))
         return await self._ask(cell.vantage, cell.probe, arguments)
 
     async def _ask(self, host: str, verb: str, arguments: dict[str, Any]) -> Answer:
@@ -249,6 +253,8 @@ def _delivered(sent: Answer, got: Answer) -> Answer:
     shown = (sent.observed.shown or {}) | {"delivered": got.observed.allowed}
     if sender := (got.observed.shown or {}).get("from"):
         shown["from"] = str(sender).partition("sip:")[2].partition(">")[0].partition(";")[0]
+        shown["content_type"] = (got.observed.shown or {}).get("content_type")
+        shown["unchanged"] = sent.data.get("text") == got.data.get("text")
     arrived: Sequence[str] = got.observed.transcript
     transcript = (*sent.observed.transcript, *(f"at the receiver: {line}" for line in arrived))
     allowed = sent.observed.allowed and got.observed.allowed

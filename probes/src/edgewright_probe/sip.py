@@ -11,8 +11,9 @@ import asyncio
 import contextlib
 from typing import Any
 
+from . import bodies
 from .observation import HaltError, Observation, Transcript
-from .sip_client import PLAIN, Agent, Answer, Arrival, Connection
+from .sip_client import Agent, Answer, Arrival, Connection
 from .sip_message import comparable
 
 
@@ -123,19 +124,21 @@ async def message(arguments: dict[str, Any], sessions: Sessions, transcript: Tra
     """Send `text` to `to`, in a held `session` or on a connection of its own that has not signed in.
 
     `sender` is what From claims (default `user`); `headers` is a list of [name, value]; `to_tag` makes it
-    look in-dialog; `uri` overrides the request URI; `content_type` is the text's.
+    look in-dialog; `uri` overrides the request URI; `content_type`, `wraps` and `size` as in `bodies`.
     """
     name = arguments.get("session")
     extra = [(str(n), str(v)) for n, v in arguments.get("headers", [])]
+    kind, text = bodies.make(arguments)
 
     async def send(agent: Agent) -> Observation:
         agent.timeout = float(arguments.get("timeout", 8))
         answer = await agent.message(
-            arguments["to"], arguments["text"], transcript, sender=arguments.get("sender"),
-            headers=extra, to_tag=arguments.get("to_tag", ""), uri=arguments.get("uri"),
-            content_type=arguments.get("content_type", PLAIN),
+            arguments["to"], text, transcript, sender=arguments.get("sender"),
+            headers=extra, to_tag=arguments.get("to_tag", ""), uri=arguments.get("uri"), content_type=kind,
         )  # fmt: skip
-        return observed(answer)
+        found = observed(answer)
+        found.data["text"] = text
+        return found
 
     if name:
         agent, answer = await sessions.get(name, arguments, transcript)
@@ -160,7 +163,13 @@ async def wait(arguments: dict[str, Any], sessions: Sessions, transcript: Transc
     if arrived is None:
         return Observation("protocol", False, {"error": "nothing arrived"})
     transcript.add(_text(arrived))
-    return Observation("done", True, {"from": arrived.sender}, data={"headers": arrived.headers})
+    kind = next((value for name, value in arrived.headers if name == "Content-Type"), "")
+    return Observation(
+        "done",
+        True,
+        {"from": arrived.sender, "content_type": kind.partition(";")[0].strip().lower()},
+        data={"headers": arrived.headers, "text": arrived.text},
+    )
 
 
 async def received(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:

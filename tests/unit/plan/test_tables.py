@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import ModuleType
 
@@ -74,6 +74,19 @@ def test_a_director_knows_everybody_disabled_ones_too(contoso: Deployment) -> No
 
 def test_a_director_routes_to_no_foreign_domain(contoso: Deployment) -> None:
     assert made(contoso, Host(("director",), None))["domains"] == {"contoso.example": "class=local"}
+
+
+def test_a_front_end_knows_what_messages_may_carry(contoso: Deployment) -> None:
+    found = made(contoso, Host(("front_end",), "fe.inside.contoso.example"))["im"]
+    assert found["max_message_size"] == "32768"
+    assert found["accept"].split(", ") == list(contoso.policies.instant_messaging.content_types)
+    assert found["type:text/plain"] == found["type:message/imdn+xml"] == "im"
+    assert found["type:message/cpim"] == "wrapper"
+    assert found["type:application/vnd.gsma.rcs-ft-http+xml"] == "file"
+    fewer = contoso.policies.instant_messaging.model_copy(update={"content_types": ("text/plain",)})
+    policies = contoso.policies.model_copy(update={"instant_messaging": fewer})
+    left = made(replace(contoso, policies=policies), Host(("front_end",), None))["im"]
+    assert set(left) == {"max_message_size", "accept", "type:text/plain"}
 
 
 def test_a_user_without_a_password_has_no_digest(contoso: Deployment) -> None:

@@ -196,4 +196,5 @@ def test_ids_are_stable_and_sorted_into_areas() -> None:
     areas = {i.partition("/")[0] for i in made("inventory/contoso")}
     assert areas == {
         "sign-in", "message", "web", "name", "certificate", "flow", "closed", "host", "disruption", "policy",
+        "conversation",
     }  # fmt: skip
