@@ -192,11 +192,11 @@ class Kamailio:
         self.asked: list[tuple[str | int, ...]] = []
         self.refuses = False
 
-    def call(self, *words: str | int) -> list[Any]:
+    def calls(self, many: list[tuple[str | int, ...]]) -> list[list[Any]]:
         if self.refuses:
             raise rpc.RpcError("no")
-        self.asked.append(words)
-        return []
+        self.asked += many
+        return [[] for _ in many]
 
 
 @pytest.fixture

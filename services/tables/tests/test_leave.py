@@ -91,6 +91,15 @@ def test_values_are_read_and_written(server: tuple[Path, list[bytes], list[bytes
     )
 
 
+def test_many_calls_are_sent_before_answers_are_read(server: tuple[Path, list[bytes], list[bytes]]) -> None:
+    path, answers, asked = server
+    answers += [reply(bytes([0x10, n % 251])) for n in range(250)]
+    with rpc.connected(path) as kamailio:
+        assert kamailio.calls([("y", n) for n in range(250)]) == [[n % 251] for n in range(250)]
+        assert kamailio.calls([]) == []
+    assert len(asked) == 250
+
+
 def test_a_fault_is_an_error(server: tuple[Path, list[bytes], list[bytes]]) -> None:
     path, answers, _ = server
     answers.append(reply(b"\x20\x01\x94", b"\x91\x0aNot found\0", kind=3))

@@ -161,15 +161,14 @@ class Stage:
                 f"ip address replace {address}/{length} dev eth0 {'nodad' if ':' in address else ''}"
             )
         lines += ["install -d -o kamailio -g kamailio /run/kamailio", *self._before()]
-        lines += ["set -a", ". /etc/edgewright/kamailio.env", "set +a"]
+        lines += ["set -a", "CFGFILE=/etc/kamailio/kamailio.cfg", ". /etc/edgewright/kamailio.env", "set +a"]
         become = "setpriv --reuid kamailio --regid kamailio --groups kamailio,edgewright"
-        for dropin in (f for f in files if "/kamailio.service.d/" in f.path):
-            for command in re.findall(r"^ExecStartPre=(.*)$", dropin.data.decode(), re.MULTILINE):
-                if "edgewright-tables" not in command:
-                    lines.append(f"{become} {command}")
-        lines.append(
-            f"exec {become} kamailio -DD -f /etc/kamailio/kamailio.cfg -m $SHM_MEMORY -M $PKG_MEMORY"
-        )
+        unit = next(f.data for f in files if "/kamailio.service.d/" in f.path).decode()
+        for command in re.findall(r"^ExecStartPre=(.*)$", unit, re.MULTILINE):
+            if "edgewright-tables" not in command:
+                lines.append(f"{become} {command}")
+        program = re.findall(r"^ExecStart=(/.*)$", unit, re.MULTILINE)[-1]
+        lines.append(f"exec {become} {program} -DD")
         return "\n".join(lines) + "\n"
 
     def _before(self) -> Iterable[str]:

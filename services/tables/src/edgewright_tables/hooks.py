@@ -115,13 +115,13 @@ def tell(hook: Hook, table: str, changes: Changes) -> bool:
     """Tell Kamailio of single rows; False where it did not take them (then it must read the table anew)."""
     if not running(hook.unit):
         return True
+    calls = [
+        ("htable.delete", table, key) if value is None else ("htable.sets", table, key, value)
+        for key, (_, value) in changes.items()
+    ]
     try:
         with rpc.connected() as kamailio:
-            for key, (_, value) in changes.items():
-                if value is None:
-                    kamailio.call("htable.delete", table, key)
-                else:
-                    kamailio.call("htable.sets", table, key, value)
+            kamailio.calls(calls)
     except rpc.RpcError:
         return False
     return True

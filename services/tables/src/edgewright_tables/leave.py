@@ -52,14 +52,11 @@ def act(table: str, changes: Changes) -> int:
     with rpc.connected() as kamailio:
         here = _variable(kamailio, "self")
         if table == "users":
-            for address, which in gone:
-                _ask(kamailio, f"sip:{address}", here, which)
-            return len(gone)
+            asked = [_request(f"sip:{address}", here, which) for address, which in gone]
+            return len(kamailio.calls(asked))
         outside = _variable(kamailio, "outside").split()
-        connections = list(_from_outside(kamailio.call("core.tcp_list"), outside))
-        for target, socket in connections:
-            _ask(kamailio, target, here, socket)
-        return len(connections)
+        connections = _from_outside(kamailio.call("core.tcp_list"), outside)
+        return len(kamailio.calls([_request(target, here, socket) for target, socket in connections]))
 
 
 def _from_outside(connections: list[Any], outside: list[str]) -> Iterator[tuple[str, str]]:
@@ -74,9 +71,9 @@ def _host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _ask(kamailio: rpc.Kamailio, target: str, here: str, what: str) -> None:
+def _request(target: str, here: str, what: str) -> tuple[str, ...]:
     headers = f"From: <sip:policy@edgewright.invalid>\r\nTo: <{target}>\r\n{HEADER}: {what}\r\n"
-    kamailio.call("tm.t_uac_start", "OPTIONS", target, here, ".", headers, "")
+    return ("tm.t_uac_start", "OPTIONS", target, here, ".", headers, "")
 
 
 def _variable(kamailio: rpc.Kamailio, name: str) -> str:

@@ -7,7 +7,7 @@ A packet is `magic 0xA|version 1`, `type|lengths`, the payload's length, a cooki
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 CONTROL = Path("/run/kamailio/kamailio_ctl")
 PATIENCE = 15.0
 """Seconds for one answer."""
+AT_ONCE = 100
+"""Calls that are sent before their answers are read; these must fit into the socket's buffer."""
 
 _REQUEST, _REPLY = 0, 1
 _INTEGER, _TEXT, _DOUBLE, _STRUCT, _ARRAY, _NAME, _BYTES = range(7)
@@ -53,14 +55,23 @@ class Kamailio:
         Raises:
             RpcError: a fault, or no answer.
         """
-        payload = b"".join(map(_record, (method, *arguments)))
-        length = len(payload).to_bytes(4, "big")
-        head = bytes([0xA1, _REQUEST << 4 | (len(length) - 1) << 2])
-        try:
-            self._channel.sendall(head + length + b"\x01" + payload)
-            return self._answer(method)
-        except OSError as error:
-            raise RpcError(f"{method}: {error}") from None
+        return self.calls([(method, *arguments)])[0]
+
+    def calls(self, many: Sequence[tuple[str | int, ...]]) -> list[list[Any]]:
+        """Several calls, each a method and its arguments, and their answers; not one round trip each.
+
+        Raises:
+            RpcError: a fault, or no answer; calls after it may have been carried out.
+        """
+        found = []
+        for start in range(0, len(many), AT_ONCE):
+            some = many[start : start + AT_ONCE]
+            try:
+                self._channel.sendall(b"".join(map(_packet, some)))
+                found += [self._answer(str(method)) for method, *_ in some]
+            except OSError as error:
+                raise RpcError(f"{some[0][0]}: {error}") from None
+        return found
 
     def _take(self, count: int) -> bytes:
         while len(self._received) < count:
@@ -81,6 +92,12 @@ class Kamailio:
         if kind >> 4 != _REPLY:
             raise RpcError(f"{method}: {' '.join(map(str, found))}")
         return found
+
+
+def _packet(call: tuple[str | int, ...]) -> bytes:
+    payload = b"".join(map(_record, call))
+    length = len(payload).to_bytes(4, "big")
+    return bytes([0xA1, _REQUEST << 4 | (len(length) - 1) << 2]) + length + b"\x01" + payload
 
 
 def _record(value: str | int) -> bytes:
