@@ -152,25 +152,8 @@ class Container:
 
     def processes(self) -> list[int]:
         """Process ids of its Kamailio, as the machine sees them."""
-        return sorted(
-            int(entry.name)
-            for entry in Path("/proc").iterdir()
-            if entry.name.isdigit() and _is_kamailio(entry) and _same_namespace(entry, self.pid)
-        )
-
-
-def _is_kamailio(entry: Path) -> bool:
-    try:
-        return (entry / "comm").read_text().strip() == "kamailio"
-    except OSError:
-        return False
-
-
-def _same_namespace(entry: Path, pid: int) -> bool:
-    try:
-        return (entry / "ns/pid").readlink() == Path(f"/proc/{pid}/ns/pid").readlink()
-    except OSError:
-        return False
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text(encoding="ascii")
+        return sorted([self.pid, *map(int, children.split())])
 
 
 def podman() -> Podman:

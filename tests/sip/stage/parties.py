@@ -119,6 +119,8 @@ class Connection:
         self.party = party
         self._reader, self._writer, self._loop = reader, writer, loop
         self._sent: dict[tuple[str, str], Sent] = {}
+        self._changed = threading.Condition()
+        self.answers: list[Message] = []
         self.closed = False
         self.ended = threading.Event()
         host, port = writer.get_extra_info("sockname")[:2]
@@ -143,9 +145,14 @@ class Connection:
             self.closed = True
             self._writer.close()
             self.ended.set()
+            with self._changed:
+                self._changed.notify_all()
 
     def _take(self, message: Message) -> None:
         if message.status:
+            with self._changed:
+                self.answers.append(message)
+                self._changed.notify_all()
             if sent := self._sent.get((message.get("Call-ID"), message.get("CSeq"))):
                 sent.take(message)
             return
@@ -164,6 +171,18 @@ class Connection:
     def write(self, data: bytes) -> None:
         """Send bytes as they are."""
         self._loop.soon(self._writer.write, data)
+
+    def outcome(self, timeout: float, answers: int = 1) -> list[int]:
+        """Statuses of the final answers to whatever was written; 0 at the end: the other end closed it.
+
+        Waits until it is closed, until there are so many answers, or for `timeout` seconds.
+        """
+        with self._changed:
+            self._changed.wait_for(lambda: self.closed or len(self._final()) >= answers, timeout)
+            return [*self._final(), *([0] if self.closed else [])]
+
+    def _final(self) -> list[int]:
+        return [message.status for message in self.answers if message.status >= 200]
 
     def wait_closed(self, timeout: float = PATIENCE) -> bool:
         """Whether the other end closes it in time."""

@@ -197,7 +197,15 @@ class Stage:
             except Exception:
                 return False
 
-        ground.wait_for(answers, 30, f"Kamailio does not answer:\n{self.container.said()}")
+        ground.wait_for(answers, 60, f"Kamailio does not answer:\n{self.container.said()}")
+        seen: list[list[int]] = [[], []]
+
+        def settled() -> bool:
+            time.sleep(0.4)
+            seen.append(self.container.processes())
+            return seen[-1] == seen[-2]
+
+        ground.wait_for(settled, 30, "processes come and go")
 
     # -- the neighbours ------------------------------------------------------------------
 
@@ -268,11 +276,17 @@ class Stage:
         key: str | None = None, **columns: str,
     ) -> Message:  # fmt: skip
         """The message with the inside header that an Edge of ours puts on it (trust.cfg STAMP)."""
-        klass = columns.get("klass", "local")
-        now = int(time.time()) if at is None else at
-        text = f"{origin}|{klass}|{level}|{now}|{message.get('Call-ID')}"
-        value = f"{origin};class={klass};level={level};t={now};h={self.mac(text, key or 'inside.header')}"
+        value = self.stamp_for(message.get("Call-ID"), origin, level=level, at=at, key=key, **columns)
         return Message(message.start, [*message.headers, ("X-Edgewright-Origin", value)], message.body)
+
+    def stamp_for(
+        self, call_id: str, origin: str = "remote", *, level: str = "none", at: int | None = None,
+        key: str | None = None, klass: str = "local",
+    ) -> str:  # fmt: skip
+        """The value of the inside header for a request with this Call-ID."""
+        now = int(time.time()) if at is None else at
+        text = f"{origin}|{klass}|{level}|{now}|{call_id}"
+        return f"{origin};class={klass};level={level};t={now};h={self.mac(text, key or 'inside.header')}"
 
     def mac(self, text: str, secret: str) -> str:
         """HMAC-SHA256 under a secret of the deployment, as Kamailio's module crypto writes it."""
