@@ -137,7 +137,7 @@ _ALL = (
     Reason(
         "message-too-large",
         "The message is too large.",
-        "The message's body is larger than messages may be.",
+        "The message's body is larger than messages may be, or the whole of it larger than 56 KB.",
         "Send a file instead, or raise `instant_messaging.max_message_size`.",
         sip=413,
         http=413,

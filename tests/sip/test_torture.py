@@ -1,8 +1,8 @@
 """Torture messages of RFC 4475 and RFC 5118: each gets what it deserves, and nothing stops working by it.
 
-Each is sent as it is printed, by a client (443) and by a partner (5061); and with its users moved into our domain,
-by a client to the Edge, and as if an Edge had let it through to Director and Front End. Where Kamailio is stricter
-than the RFC, it is named below.
+Each is sent as it is printed, by a client (443) and by a partner (5061); and with its users moved into our
+domain, by a client to the Edge, and as if an Edge had let it through to Director and Front End. Where
+Kamailio is stricter than the RFC, it is named below.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ USUAL = (403, FORWARDED)
 """Well-formed: refused for its domain, and routed when it is ours."""
 
 EXPECTED: dict[str, tuple[int | str, int | str]] = {
-    # Kamailio: no line folding within CSeq, although valid (a folded To, From, Via is no matter).
+    # Kamailio: no line folding within CSeq, although valid (elsewhere it is no matter).
     "wsinv": (CLOSED, CLOSED),
-    # Kamailio: names of headers have no % and no ' , although valid; nothing can be answered to what it cannot read.
+    # Kamailio: no % in names of headers, although valid; it answers nothing to what it cannot read.
     "intmeth": (IGNORED, IGNORED),
     "esc02": (IGNORED, IGNORED),
     # Responses to nothing that was asked go nowhere.
@@ -129,9 +129,7 @@ def test_from_a_client_in_our_name(edge: EdgeStage, message: Torture) -> None:
         method = message.data.split(b" ")[0].decode()
         came = edge.next_hop.expect(method, {"X-Edgewright-Origin": "remote;.*"}, must_not=["^Route:"])
         came.reply(403, "Forbidden")
-        if (
-            message.name != "dblreq"
-        ):  # what follows the second one's body is no message, and ends the connection
+        if message.name != "dblreq":  # what follows its body is no message and ends the connection
             judged(connection.outcome(3), 403)
     else:
         judged(connection.outcome(0.15 if expected == IGNORED else 3), expected)

@@ -309,9 +309,12 @@ class Party:
         must_not: Iterable[str] = (),
         *,
         uri: str | None = None,
+        of: Sent | None = None,
         timeout: float = PATIENCE,
     ) -> Arrived:
-        """The next request with this method, which must look like this (see `messages.check`).
+        """The next request with this method (and the Call-ID of `of`), which must look like this.
+
+        For `headers` and `must_not` see `messages.check`.
 
         Raises:
             AssertionError: none comes in time.
@@ -319,7 +322,8 @@ class Party:
         deadline = time.monotonic() + timeout
         with self._changed:
             while True:
-                found = next((one for one in self._inbox if one.message.method == method), None)
+                there = [one for one in self._inbox if of is None or one.get("Call-ID") == of.call_id]
+                found = next((one for one in there if one.message.method == method), None)
                 if found:
                     self._inbox.remove(found)
                     break

@@ -68,7 +68,7 @@ class Stage:
         try:
             self._begin(podman)
         except BaseException:
-            self.slot.close()
+            self.close()
             raise
 
     # -- making it -----------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""SIP torture messages: exact bytes of those that RFC 4475 (sections 3.1 to 3.4) and RFC 5118 (section 4) print."""
+"""SIP torture messages: the exact bytes of RFC 4475 (sections 3.1 to 3.4) and RFC 5118 (section 4)."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+_DOMAINS = re.compile(
+    rb"(?<=@)(?:[a-z0-9-]+\.)*(?:example\.(?:com|net|org)|company\.com)"
+    rb"|(?<= sip:)(?:registrar\.)?example\.com"
+)
 _SDP = (
     "v=0\no=mhandley 29739 7272939 IN IP4 {0}\ns=-\nc=IN IP4 {0}\nt=0 0\nm=audio 49217 RTP/AVP 0 12\n"
     "m=video 3227 RTP/AVP 31\na=rtpmap:31 LPC"
@@ -23,8 +27,7 @@ class Torture:
 
     def ours(self, domain: str) -> bytes:
         """The same between users of a domain: what is refused for its domain goes further then."""
-        hosts = rb"(?<=@)(?:[a-z0-9-]+\.)*(?:example\.(?:com|net|org)|company\.com)|(?<= sip:)(?:registrar\.)?example\.com"
-        return re.sub(hosts, domain.encode(), self.data)
+        return _DOMAINS.sub(domain.encode(), self.data)
 
 
 def read(name: str) -> Iterator[Torture]:
