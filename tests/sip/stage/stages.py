@@ -163,7 +163,7 @@ class Stage:
         lines += ["install -d -o kamailio -g kamailio /run/kamailio", *self._before()]
         lines += ["set -a", "CFGFILE=/etc/kamailio/kamailio.cfg", ". /etc/edgewright/kamailio.env", "set +a"]
         become = "setpriv --reuid kamailio --regid kamailio --groups kamailio,edgewright"
-        unit = next(f.data for f in files if "/kamailio.service.d/" in f.path).decode()
+        unit = "\n".join(f.data.decode() for f in files if "/kamailio.service.d/" in f.path)
         for command in re.findall(r"^ExecStartPre=(.*)$", unit, re.MULTILINE):
             if "edgewright-tables" not in command:
                 lines.append(f"{become} {command}")
