@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
-import tempfile
+import socket
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,6 +17,9 @@ from edgewright.provision.progress import Progress
 from edgewright.provision.shell import ProvisionError, run
 
 SLOTS = 32
+LOCKS = Path("/run/lock/edgewright-sip")
+IP_FREEBIND = 15
+"""Linux: an address that the machine does not have (ip(7)); the socket module does not name it."""
 NETWORKS = ("outside", "perimeter_out", "perimeter_in", "inside")
 
 
@@ -32,22 +35,33 @@ class Slot:
 
     def __init__(self, podman: Podman) -> None:
         self._podman = podman
-        folder = Path(tempfile.gettempdir()) / "edgewright-sip"
-        folder.mkdir(mode=0o700, exist_ok=True)
+        LOCKS.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(SLOTS):
-            lock = (folder / f"{number}.lock").open("w")
+            lock = (LOCKS / f"{number}.lock").open("w")
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 lock.close()
                 continue
             self.number, self._lock = number, lock
-            break
+            if self._unused():
+                break
+            lock.close()
         else:
             raise MissingError("all 32 networks of the SIP tests are in use")
         self.name = f"edgewright-sip-{self.number}"
         self.bridge = ""
         self.clear()
+
+    def _unused(self) -> bool:
+        """Nobody serves names there: a run that failed half-way may still do so until it ends."""
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tried:
+            tried.setsockopt(socket.IPPROTO_IP, IP_FREEBIND, 1)
+            try:
+                tried.bind((self.address(53), 53))
+            except OSError:
+                return False
+        return True
 
     @property
     def networks(self) -> dict[str, dict[str, str]]:
