@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
+import tempfile
 import time
 from collections.abc import Iterable
 from pathlib import Path
@@ -17,7 +18,7 @@ from edgewright.provision.progress import Progress
 from edgewright.provision.shell import ProvisionError, run
 
 SLOTS = 32
-LOCKS = Path("/run/lock/edgewright-sip")
+LOCKS = Path(tempfile.gettempdir()) / "edgewright-sip"
 IP_FREEBIND = 15
 """Linux: an address that the machine does not have (ip(7)); the socket module does not name it."""
 NETWORKS = ("outside", "perimeter_out", "perimeter_in", "inside")
