@@ -28,7 +28,8 @@ class Case:
     Waves run one after the other, the cells of one at the same time. `needs` are cells that must run too (a
     held registration), `same_as` the cell whose answer must look the same. `receiver` gets the message;
     whatever is sent in a refused cell must arrive in none of the held sessions; `also` must get it, too. A
-    cell that should work is tried again for `within` seconds.
+    cell that should work is tried again for `within` seconds. It begins when the cells `after` of its wave
+    are done, if they run.
     """
 
     cell: Cell
@@ -38,6 +39,7 @@ class Case:
     receiver: Receiver | None = None
     also: tuple[Receiver, ...] = ()
     within: float = 0.0
+    after: tuple[str, ...] = ()
 
     @property
     def leans_on(self) -> tuple[str, ...]:

@@ -20,6 +20,7 @@ from edgewright.proof.types import Expected
 AREA = "disruption"
 SIP_DAEMON = "kamailio.service"
 WEB_DAEMON = "nginx.service"
+FRONT_END_RESTARTED = "front-end-restarted"
 SAFETY = 180
 """Seconds after which a host puts itself right, should this program die meanwhile."""
 
@@ -170,6 +171,9 @@ def all_of(scope: Scope) -> tuple[Disruption, ...]:
                 "next-hop-stopped", directors, f"systemctl stop {SIP_DAEMON}", f"systemctl start {SIP_DAEMON}"
             )
         )
+    if front_ends := tuple(host.name for host in scope.plan.of_kind("front_end")):
+        restart = f"systemctl restart {SIP_DAEMON}"
+        found.append(Disruption(FRONT_END_RESTARTED, front_ends, restart, f"systemctl start {SIP_DAEMON}"))
     if backends := _backends(scope):
         found.append(Disruption("backend-impostor", backends, IMPOSTOR, ITSELF))
     return tuple(found)
@@ -204,7 +208,7 @@ def make(scope: Scope) -> Iterator[Case]:
     for disruption in all_of(scope):
         if disruption.name == "next-hop-stopped":
             yield from _next_hop(scope, disruption)
-        else:
+        elif disruption.name == "backend-impostor":
             yield from _impostor(scope, disruption)
 
 

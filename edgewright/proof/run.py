@@ -22,6 +22,8 @@ from edgewright.proof.witness import Refusal, Witness, reason
 
 READ: frozenset[Impact] = frozenset({"read"})
 WAVES = ("sign-in", "before", "main")
+CARRY_TEXT = ("sip.message", "sip.publish")
+"""Verbs whose text is the engine's, so that it can be recognised wherever it arrives."""
 Listener = Callable[[str, int, int], None]
 """Called with the cell that is done, how many are done, and of how many."""
 
@@ -95,7 +97,19 @@ class Engine:
             self._places[host] = place
 
     async def _wave(self, wave: str) -> None:
-        await asyncio.gather(*(self._case(case) for case in self.cases if case.wave == wave))
+        cases = [case for case in self.cases if case.wave == wave]
+        done = {case.cell.id: asyncio.Event() for case in cases}
+
+        async def in_turn(case: Case) -> None:
+            for identity in case.after:
+                if identity in done:
+                    await done[identity].wait()
+            try:
+                await self._case(case)
+            finally:
+                done[case.cell.id].set()
+
+        await asyncio.gather(*(in_turn(case) for case in cases))
 
     async def _disrupt(self, disruption: Disruption) -> None:
         try:
@@ -169,7 +183,7 @@ class Engine:
             arguments["password"] = self.passwords[arguments["user"]]
         elif arguments.get("password") == WRONG:
             arguments["password"] = secrets.token_urlsafe(12)
-        if case.cell.probe == "sip.message":
+        if case.cell.probe in CARRY_TEXT and "body" not in arguments:
             token = self.tokens.setdefault(case.cell.id, secrets.token_hex(8))
             arguments["text"] = f"{case.cell.id} {token}"
         return arguments

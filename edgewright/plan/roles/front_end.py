@@ -17,6 +17,7 @@ PACKAGES = (
     "kamailio",
     "kamailio-outbound-modules",
     "kamailio-postgres-modules",
+    "kamailio-presence-modules",
     "kamailio-sqlite-modules",
     "kamailio-tls-modules",
     "postgresql-client",
@@ -47,6 +48,8 @@ class Settings(sip.Settings):
     pool: str
     realm: str
     """The one digest realm of the organisation."""
+    sip_domain: str
+    """The first SIP domain: what dialogs with the server itself (presence) name as their other end."""
     inside: tuple[sip.Socket, ...]
     faces_edge: bool
     """True where an Edge's next hop is this pool: it does the Director's work, too."""
@@ -80,6 +83,7 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         fqdn=host.fqdn,
         pool=host.pool,
         realm=base.deployment.realm,
+        sip_domain=base.topology.sip_domains[0],
         inside=sip.inside_sockets(host),
         faces_edge=any(pool.name == host.pool for pool in next_hops.values()),
         pools=known,

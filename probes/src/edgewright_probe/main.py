@@ -19,15 +19,16 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
-from . import burst, call, http, names, peer, port, sip, tls
+from . import burst, call, http, names, peer, port, presence, sip, tls
 from .observation import HaltError, Observation, Transcript
 
 PARALLEL = 48
 Verb = Callable[[dict[str, Any], Transcript], Awaitable[Observation]]
 
 
-def verbs(sessions: sip.Sessions) -> dict[str, Verb]:
-    """Every verb by name; those that hold registrations share `sessions`."""
+def verbs(sessions: sip.Sessions, presences: presence.Presences | None = None) -> dict[str, Verb]:
+    """Every verb by name; they share the registrations of `sessions` and what `presences` holds."""
+    states = presences or presence.Presences(sessions)
 
     def held(verb: Callable[[dict[str, Any], sip.Sessions, Transcript], Awaitable[Observation]]) -> Verb:
         return lambda arguments, transcript: verb(arguments, sessions, transcript)
@@ -44,6 +45,9 @@ def verbs(sessions: sip.Sessions) -> dict[str, Verb]:
         "sip.within": held(call.within),
         "sip.burst": held(burst.burst),
         "sip.peer": peer.peer,
+        "sip.publish": lambda arguments, transcript: presence.publish(arguments, states, transcript),
+        "sip.subscribe": lambda arguments, transcript: presence.subscribe(arguments, states, transcript),
+        "sip.look": lambda arguments, transcript: presence.look(arguments, states, transcript),
         "tls.chain": tls.chain,
         "tls.handshake": tls.handshake,
         "dns.lookup": names.lookup,
@@ -69,7 +73,8 @@ async def attempt(verb: Verb, arguments: dict[str, Any]) -> dict[str, Any]:
 async def serve() -> int:
     """Answer standard input until it ends."""
     sessions = sip.Sessions()
-    known = verbs(sessions)
+    presences = presence.Presences(sessions)
+    known = verbs(sessions, presences)
     loop = asyncio.get_running_loop()
     reader = asyncio.StreamReader(limit=1 << 22)
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
@@ -86,7 +91,7 @@ async def serve() -> int:
             say({"id": cell["id"], "stage": "resolve", "allowed": False, "shown": {"fault": "unknown verb"}})
             return
         # Waiting for a message must not keep the message from being sent.
-        async with contextlib.nullcontext() if cell["verb"] == "sip.wait" else gate:
+        async with contextlib.nullcontext() if cell["verb"] in ("sip.wait", "sip.look") else gate:
             say({"id": cell["id"], **await attempt(verb, cell.get("arguments", {}))})
 
     say({"probe": 1, "python": platform.python_version()})
@@ -99,6 +104,7 @@ async def serve() -> int:
         if running:
             await asyncio.gather(*running)
     finally:
+        await presences.close()
         await sessions.close()
     return 0
 

@@ -54,6 +54,10 @@ class Sessions:
         agent = self._held.get(name)
         return None if agent is None or agent.connection.closed else agent
 
+    def last(self, name: str) -> Agent | None:
+        """The agent of a session, open or not: what arrived has arrived."""
+        return self._held.get(name)
+
     async def drop(self, name: str, transcript: Transcript) -> None:
         """Unregister and close a session; nothing happens when there is none.
 
@@ -174,7 +178,7 @@ async def wait(arguments: dict[str, Any], sessions: Sessions, transcript: Transc
 
 async def received(arguments: dict[str, Any], sessions: Sessions, transcript: Transcript) -> Observation:
     """Texts of everything that has arrived in `session` so far."""
-    agent = sessions.held(arguments["session"])
+    agent = sessions.last(arguments["session"])
     found = [] if agent is None else agent.connection.arrivals
     for arrived in found:
         transcript.add(_text(arrived))

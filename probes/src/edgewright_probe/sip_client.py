@@ -7,6 +7,7 @@ import contextlib
 import re
 import secrets
 import uuid
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -182,6 +183,18 @@ class Connection:
                     self._changed.clear()
                     await self._changed.wait()
         return None
+
+    async def until(self, fits: Callable[[], bool], timeout: float) -> bool:
+        """Whether `fits` becomes true within `timeout` seconds; asked again at each arrival."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while not fits():
+                    if self.closed:
+                        return False
+                    self._changed.clear()
+                    await self._changed.wait()
+                return True
+        return False
 
     async def ended(self, timeout: float) -> bool:
         """Whether the other end closes it within `timeout` seconds."""

@@ -406,9 +406,16 @@ class FrontEndStage(Stage):
                 self.tables.rpc("ul.rm", "location", user)
             except Exception:
                 continue
+        self.sql("TRUNCATE presentity, active_watchers, watchers, presence_changed, presence_gone")
+
+    def sql(self, statement: str) -> str:
+        """What PostgreSQL says, as text."""
+        become = ("setpriv", "--reuid", "kamailio", "--regid", "kamailio", "--clear-groups")
+        ask = ("psql", "--no-psqlrc", "--quiet", "-At", "-d", "kamailio", "-c", statement)
+        return self.container.run(*become, *ask).strip()
 
     def reset(self) -> None:
-        """As every test finds it: nobody is signed in."""
+        """As every test finds it: nobody is signed in, no state published."""
         super().reset()
         self.forget()
 

@@ -103,6 +103,7 @@ class Registrar:
     seen: list[Message] = field(default_factory=list)
     bound: dict[str, set[asyncio.StreamWriter]] = field(default_factory=dict)
     pending: dict[str, tuple[asyncio.StreamWriter, list[str]]] = field(default_factory=dict)
+    states: dict[str, bytes] = field(default_factory=dict)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         trusted = writer.get_extra_info("sockname")[1] == self.peers
@@ -146,8 +147,32 @@ class Registrar:
             writers = self.bound.setdefault(user, set())
             (writers.discard if message.get("Expires") == "0" else writers.add)(writer)
             writer.write(message.reply(200, "OK").encode())
+        elif message.method == "PUBLISH":
+            self.states[user] = message.body
+            writer.write(message.reply(200, "OK", (("SIP-ETag", secrets.token_hex(4)),)).encode())
+        elif message.method == "SUBSCRIBE":
+            self._subscribe(message, writer)
         else:
             self._forward(message, writer)
+
+    def _subscribe(self, message: Message, writer: asyncio.StreamWriter) -> None:
+        """Answers and tells at once, with a Route to come back by."""
+        recorded = ("Record-Route", "<sip:one.lab.example;lr>, <sip:two.lab.example;lr>")
+        answer = message.reply(200, "OK", (("Contact", "<sip:lab.example>"), recorded))
+        writer.write(answer.encode())
+        body = self.states.get(message.get("To").split("sip:")[1].split("@")[0], b"")
+        ended = message.get("Expires") == "0"
+        headers = [
+            ("Via", "SIP/2.0/TLS lab.example;branch=z9hG4bKx"),
+            ("From", answer.get("To")),
+            ("To", answer.get("From")),
+            ("Call-ID", message.get("Call-ID")),
+            ("CSeq", "1 NOTIFY"),
+            ("Event", message.get("Event")),
+            ("Subscription-State", "terminated;reason=timeout" if ended else "active;expires=300"),
+            *([("Content-Type", "application/pidf+xml")] if body else []),
+        ]
+        writer.write(Message("NOTIFY sip:probe SIP/2.0", headers, body).encode())
 
     def _right(self, given: dict[str, str], method: str) -> bool:
         user = given["username"]
