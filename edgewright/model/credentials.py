@@ -28,6 +28,7 @@ import yaml
 
 from edgewright.model import vault
 from edgewright.model.deployment import Deployment
+from edgewright.model.files import write_private
 
 PASSWORD_FILE = "EDGEWRIGHT_VAULT_PASSWORD_FILE"  # noqa: S105  (the name of a variable)
 MINIMUM_LENGTH = 8
@@ -363,19 +364,3 @@ def _write(path: Path, credentials: Credentials) -> None:
 def _write_document(path: Path, content: dict[str, Any]) -> None:
     # JSON is YAML, and is written and read a hundred times faster.
     write_private(path, vault.encrypt(json.dumps(content, indent=1, ensure_ascii=False) + "\n", _password()))
-
-
-def write_private(path: Path, text: str) -> None:
-    """Replace a file in one step; only its owner may read it."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    beside = path.with_name(f".{path.name}.{random.token_hex(4)}")
-    descriptor = os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    except BaseException:
-        beside.unlink(missing_ok=True)
-        raise

@@ -26,6 +26,7 @@ from edgewright.model import credentials
 from edgewright.model.checks import examine
 from edgewright.model.deployment import Deployment
 from edgewright.model.directory import Directory
+from edgewright.model.files import write_private
 from edgewright.model.findings import Finding, InputErrors
 from edgewright.model.ldap import Attributes, LdapDirectory, Read, understand
 from edgewright.model.load import attempt, imported, imported_file
@@ -100,7 +101,7 @@ def refresh(folder: Path, *, accept_loss: bool = False) -> Refreshed:
         "directory": fresh.model_dump(mode="json", by_alias=True, exclude_defaults=True),
         "digests": sorted(found.digests),
     }
-    credentials.write_private(imported_file(folder), json.dumps(document, ensure_ascii=False) + "\n")
+    write_private(imported_file(folder), json.dumps(document, ensure_ascii=False) + "\n")
     both = old.users.keys() & fresh.users.keys()
     return Refreshed(
         users=len(fresh.users),

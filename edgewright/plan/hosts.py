@@ -6,7 +6,9 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from edgewright.model.topology import Addresses, EdgePool, EdgeService, Pool
+from edgewright.model.index import ZONES, port
+from edgewright.model.index import pools as pools_of
+from edgewright.model.topology import Addresses, EdgePool, EdgeService
 from edgewright.plan import roles
 from edgewright.plan.addresses import BOTH, Allocator
 from edgewright.plan.types import (
@@ -29,30 +31,16 @@ if TYPE_CHECKING:
     from edgewright.model.topology import EdgeListener, Existing, Host, Topology, Zone
     from edgewright.plan.types import Address, Kind
 
-SINGLE_ADDRESS_PORTS: dict[EdgeService, int] = {"access": 5061, "web_conferencing": 444, "av": 443}
-"""Ports of the external services where all share one address (N08) and the file gives none."""
-
 UNPOOLED: frozenset[Kind] = frozenset({"firewall_outer", "firewall_inner", "dns"})
 """Kinds whose hosts have no name in common."""
-
-ZONES: dict[Kind, tuple[Zone, ...]] = {
-    "edge": ("perimeter_out", "perimeter_in"),
-    "reverse_proxy": ("perimeter_out", "perimeter_in"),
-    "director": ("inside",),
-    "front_end": ("inside",),
-    "database": ("inside",),
-    "dns": ("inside",),
-    "firewall_outer": ("outside", "perimeter_out"),
-    "firewall_inner": ("perimeter_in", "inside"),
-}
-"""Where the interfaces of each kind of host are, outer one first."""
 
 
 def pools(topology: Topology) -> dict[str, PoolPlan]:
     """Every pool by name, sites by name, kinds in a fixed order."""
     found: dict[str, PoolPlan] = {}
     suffix = f".{topology.internal_domain}"
-    for site, kind, pool in _pools(topology):
+    for at in sorted(pools_of(topology), key=lambda at: at.site_name):
+        site, kind, pool = at.site_name, at.kind, at.pool
         hosts = tuple(host.name for host in pool.hosts)
         name = getattr(pool, "pool", None) or f"{hosts[0]}{suffix}"
         plan = PoolPlan(name, name.removesuffix(suffix).replace(".", "-"), kind, site, hosts, pool)
@@ -62,29 +50,12 @@ def pools(topology: Topology) -> dict[str, PoolPlan]:
     return found
 
 
-def _pools(topology: Topology) -> Iterator[tuple[str, Kind, Pool]]:
-    for name in sorted(topology.sites):
-        site = topology.sites[name]
-        for kind in ("edge", "director", "front_end", "reverse_proxy", "database"):
-            for pool in getattr(site, kind):
-                yield name, kind, pool
-        if site.firewalls.outer:
-            yield name, "firewall_outer", Pool(hosts=site.firewalls.outer)
-        if site.firewalls.inner:
-            yield name, "firewall_inner", Pool(hosts=site.firewalls.inner)
-        if site.dns:
-            yield name, "dns", site.dns
-
-
 def listener(pool: EdgePool, service: EdgeService) -> tuple[str, int] | None:
     """Name and port of an external Edge service, None if the pool does not have it."""
     found: EdgeListener | None = getattr(pool, service)
     if found is None:
         return None
-    shared = pool.single_address and (pool.web_conferencing or pool.av)
-    if shared and "port" not in found.model_fields_set:
-        return found.fqdn, SINGLE_ADDRESS_PORTS[service]
-    return found.fqdn, found.port
+    return found.fqdn, port(pool, service)
 
 
 class _Builder:

@@ -9,6 +9,7 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import Any, Literal, TypeVar
 
 from edgewright.model.findings import Unplannable
+from edgewright.model.index import Kind as PoolKind
 from edgewright.model.topology import CertificateSlot, CertificateSource, EdgeService, Platform, Pool, Zone
 
 T = TypeVar("T")
@@ -17,18 +18,8 @@ Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
 
 
-Kind = Literal[
-    "edge",
-    "director",
-    "front_end",
-    "reverse_proxy",
-    "database",
-    "firewall_outer",
-    "firewall_inner",
-    "dns",
-    "vantage",
-    "world",
-]
+Kind = PoolKind | Literal["vantage", "world"]
+"""Kinds of hosts: those of pools, and the surroundings'."""
 
 
 class PlanError(Unplannable):
@@ -97,7 +88,7 @@ class PoolPlan:
     name: str
     key: str
     """Short name for ids: the name without the internal domain, labels joined by hyphens."""
-    kind: Kind
+    kind: PoolKind
     site: str
     hosts: tuple[str, ...]
     pool: Pool

@@ -29,9 +29,10 @@ from cryptography.hazmat.primitives.serialization import (
     load_ssh_private_key,
 )
 
+from edgewright.model import files
 from edgewright.plan.types import HostPlan, Interface, Plan
 from edgewright.provision.paths import Paths
-from edgewright.provision.shell import ProvisionError, write_atomic
+from edgewright.provision.shell import ProvisionError
 
 SCHEMA = 1
 CONTROL_PERSIST = 120
@@ -133,7 +134,7 @@ def login_key(paths: Paths, deployment: str) -> str:
     else:
         key = Ed25519PrivateKey.generate()
         private = key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption())
-        write_atomic(file, private.decode(), 0o600)
+        files.write_private(file, private.decode())
     return key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()
 
 
@@ -145,10 +146,10 @@ def write(paths: Paths, plan: Plan, reached: Mapping[str, Reached]) -> Path:
     sockets.mkdir(mode=0o700, exist_ok=True)
     if sockets.stat().st_uid != os.geteuid():
         raise ProvisionError(f"{sockets} belongs to somebody else: ssh connections would be in their hands")
-    write_atomic(folder / "known_hosts", known_hosts(document))
-    write_atomic(folder / "ssh_config", ssh_config(document, folder, sockets, lab))
+    files.write(folder / "known_hosts", known_hosts(document))
+    files.write(folder / "ssh_config", ssh_config(document, folder, sockets, lab))
     target = folder / "machines.json"
-    write_atomic(target, json.dumps(document, indent=1) + "\n")
+    files.write(target, json.dumps(document, indent=1) + "\n")
     return target
 
 

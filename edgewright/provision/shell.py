@@ -135,20 +135,3 @@ def become() -> None:
         return
     if subprocess.run(["sudo", "-v"], check=False).returncode:
         raise ProvisionError("needs root, and sudo did not give it to this user")
-
-
-def write_atomic(path: Path, text: str, mode: int = 0o644) -> None:
-    """Write a file so that nobody ever sees half of it; it has its mode from the first byte on."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
-    try:
-        os.fchmod(descriptor, mode)
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(text)
-            stream.flush()
-            os.fsync(stream.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise

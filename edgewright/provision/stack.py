@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from edgewright.model import files
 from edgewright.provision.machines import Reached
 from edgewright.provision.paths import Paths
 from edgewright.provision.progress import Step
-from edgewright.provision.shell import ProvisionError, Teller, follow, run, write_atomic
+from edgewright.provision.shell import ProvisionError, Teller, follow, run
 
 PROJECT = "edgewright"
 EVENT = re.compile(r"^\s*[-+~@]+\s+(lab:index:\w+) (\S+) (\w+)( \([\d.]+m?s\))?")
@@ -29,7 +30,7 @@ def environment(paths: Paths, program: Path) -> dict[str, str]:
     passphrase that encrypts secrets in the state is a file of this clone.
     """
     if not paths.passphrase.exists():
-        write_atomic(paths.passphrase, secrets.token_urlsafe(32) + "\n", 0o600)
+        files.write_private(paths.passphrase, secrets.token_urlsafe(32) + "\n")
     paths.backend.mkdir(parents=True, exist_ok=True)
     interpreters = Path(sys.executable).parent
     return {
@@ -90,7 +91,7 @@ class Stack:
         text = self.config.read_text(encoding="utf-8") if self.config.exists() else ""
         if f"deployment: {folder}\n" not in text:
             salt = "".join(line + "\n" for line in text.splitlines() if line.startswith("encryptionsalt:"))
-            write_atomic(self.config, f"{salt}config:\n  edgewright:deployment: {folder}\n")
+            files.write(self.config, f"{salt}config:\n  edgewright:deployment: {folder}\n")
         if not self.exists():
             self._run("stack", "init", "--no-select")
 

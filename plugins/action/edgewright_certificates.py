@@ -15,6 +15,7 @@ from ansible.plugins.action import ActionBase
 
 from edgewright import authority, slots
 from edgewright.model import credentials
+from edgewright.model.files import write_private
 
 ARGUMENTS = {"slots", "renew_before_days", "authority"}
 
@@ -144,7 +145,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             here = found.get("fullchain")
             if found.get("key") == digest and not self._wrong(slot, here, digest):
                 if _later(here, kept) and not self._task.check_mode:
-                    authority.write_private(folder / "fullchain.pem", here or "")  # the host renewed it
+                    write_private(folder / "fullchain.pem", here or "")  # the host renewed it
                     kept = here
                 if not _later(kept, here):
                     if not found.get("modes"):
@@ -167,7 +168,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             else:
                 chain = self._sign(slot, authority.request_for(key, slot["sans"]))
                 self._ask("install", {"slots": {name: self._entry(slot, key=text, fullchain=chain)}})
-            authority.write_private(folder / "fullchain.pem", chain)
+            write_private(folder / "fullchain.pem", chain)
 
     def _shared_key(self, folder: Path, slot: dict[str, Any]) -> authority.PrivateKey | None:
         """The pool's key, made if it is missing or of another kind; None in check mode without one."""
@@ -177,7 +178,7 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         if self._task.check_mode:
             return None
         key = authority.make_key(slot["key_type"])
-        authority.write_private(path, authority.key_text(key, self._password))
+        write_private(path, authority.key_text(key, self._password))
         return key
 
     # -- brought by the operator ---------------------------------------------------------

@@ -13,6 +13,7 @@ from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from edgewright import authority, slots
+from edgewright.model.files import write_private
 
 ROOTS = "/var/lib/pebble/roots.pem"
 
@@ -41,5 +42,5 @@ class ActionModule(ActionBase):  # type: ignore[misc]
             known = slots.parse(path.read_text(encoding="ascii") if path.exists() else None)
             merged = slots.text([*known, *(c for c in found if c not in known)])
             if not path.exists() or path.read_text(encoding="ascii") != "".join(merged):
-                authority.write_private(path, "".join(merged))
+                write_private(path, "".join(merged))
         return {**result, "changed": False}

@@ -13,7 +13,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from edgewright.provision.shell import ProvisionError, privileged, run, write_atomic
+from edgewright.model import files
+from edgewright.provision.shell import ProvisionError, privileged, run
 
 CAP_SYS_RESOURCE = 24
 
@@ -50,7 +51,7 @@ class Podman:
         self.conf = conf
         text = containers_conf()
         if not conf.exists() or conf.read_text(encoding="utf-8") != text:
-            write_atomic(conf, text)
+            files.write(conf, text)
 
     def argv(self, *args: str) -> list[str]:
         """The full command for these arguments."""

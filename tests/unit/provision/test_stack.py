@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from edgewright.model import files
 from edgewright.provision.lock import only_one
 from edgewright.provision.paths import Paths
-from edgewright.provision.shell import ProvisionError, follow, run, write_atomic
+from edgewright.provision.shell import ProvisionError, follow, run
 from edgewright.provision.stack import Stack, _diagnosis, _Events, counts, environment
 
 OUTPUT = """\
@@ -138,9 +139,9 @@ def test_a_failing_program_is_told_with_its_own_words() -> None:
 
 def test_files_are_written_whole_or_not_at_all(tmp_path: Path) -> None:
     file = tmp_path / "secret"
-    write_atomic(file, "old", 0o600)
+    files.write(file, "old", 0o600)
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     with pytest.raises(UnicodeEncodeError):
-        write_atomic(file, "new \ud800")
+        files.write(file, "new \ud800")
     assert file.read_text() == "old"
     assert [one.name for one in tmp_path.iterdir()] == ["secret"]
