@@ -14,8 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-import zipapp
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +26,7 @@ sys.path.insert(0, str(Path(__file__).parents[2] / "services" / "tables" / "src"
 sys.path.insert(0, str(Path(__file__).parents[2] / "probes" / "src"))
 
 from edgewright_tables import bundle
+from stage import program
 from stage.digest import authorized
 from stage.ground import MissingError
 from stage.messages import register
@@ -35,7 +35,6 @@ from stage.stages import PASSWORD, DirectorStage
 
 from edgewright.model.credentials import digest
 
-ROOT = Path(__file__).parents[2]
 USERS = 100_000
 CHANGED = (1, 500, 5_000, USERS)
 ASKED = 4
@@ -45,7 +44,7 @@ FIRST, WINDOW = 5.0, 0.5
 """Limits in seconds by the clock."""
 READING = 0.6
 """Limit in seconds of processor time."""
-STATE, PROGRAM = "var/lib/edgewright", "/harness/tables.pyz"
+STATE = "var/lib/edgewright"
 
 
 def _address(number: int) -> str:
@@ -57,15 +56,6 @@ def _row(address: str, realm: str, **columns: str) -> str:
     found = digest(address, realm, PASSWORD)
     given = {"enabled": "1", "outside": "0", "home": "fe.inside.contoso.example"} | columns
     return ";".join(f"{k}={v}" for k, v in {**given, "md5": found.md5, "sha256": found.sha256}.items())
-
-
-class Director(DirectorStage):
-    """With a large directory."""
-
-    def _write(self) -> dict[str, Mapping[str, str]]:
-        rows = super()._write()
-        zipapp.create_archive(ROOT / "services/tables/src", self.folder / "tables.pyz")
-        return rows
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +71,7 @@ class Switch:
 def run() -> list[Figure]:
     """Figures of each number of changed rows; none where the SIP tests cannot run."""
     try:
-        stage = Director()
+        stage = DirectorStage()
     except MissingError as missing:
         sys.stderr.write(f"no switch-over measured: {missing}\n")
         return []
@@ -91,10 +81,8 @@ def run() -> list[Figure]:
         stage.close()
 
 
-def _figures(stage: Director) -> Iterator[Figure]:
-    systemctl = stage.container.root / "usr/local/bin/systemctl"
-    systemctl.write_text("#!/bin/sh\necho active\n")
-    systemctl.chmod(0o755)
+def _figures(stage: DirectorStage) -> Iterator[Figure]:
+    program.install(stage.container)
     rest = {name: dict(rows) for name, rows in stage.tables._rows.items()}
     realm = stage.deployment.realm
     enabled = {_address(n): _row(_address(n), realm) for n in range(USERS)}
@@ -114,7 +102,7 @@ def _figures(stage: Director) -> Iterator[Figure]:
         yield Figure(f"{title}: until the last old one", found.window, WINDOW, "s")
 
 
-def _reading(stage: Director) -> float:
+def _reading(stage: DirectorStage) -> float:
     """Processor time, at best of three."""
 
     def used() -> dict[int, int]:
@@ -129,7 +117,7 @@ def _reading(stage: Director) -> float:
     return min(found) / os.sysconf("SC_CLK_TCK")
 
 
-def _apply(stage: Director, tables: dict[str, dict[str, str]]) -> dict[str, Any]:
+def _apply(stage: DirectorStage, tables: dict[str, dict[str, str]]) -> dict[str, Any]:
     """Stage and commit, as a host does."""
     made = bundle.make(tables)
     document = {"schema": 1, "checksum": made.checksum, "tables": made.tables}
@@ -137,8 +125,8 @@ def _apply(stage: Director, tables: dict[str, dict[str, str]]) -> dict[str, Any]
     return _program(stage, "commit")
 
 
-def _program(stage: Director, verb: str, data: bytes = b"") -> dict[str, Any]:
-    argv = ["nsenter", "--target", str(stage.container.pid), "--all", "python3", PROGRAM, verb]
+def _program(stage: DirectorStage, verb: str, data: bytes = b"") -> dict[str, Any]:
+    argv = ["nsenter", "--target", str(stage.container.pid), "--all", "/" + program.PROGRAM, verb]
     done = subprocess.run(argv, input=data, capture_output=True, check=False)
     if done.returncode:
         raise SystemExit(done.stderr.decode())
@@ -146,7 +134,7 @@ def _program(stage: Director, verb: str, data: bytes = b"") -> dict[str, Any]:
     return found
 
 
-def _measure(stage: Director, tables: dict[str, dict[str, str]], asked: list[str]) -> Switch:
+def _measure(stage: DirectorStage, tables: dict[str, dict[str, str]], asked: list[str]) -> Switch:
     made = bundle.make(tables)
     document = {"schema": 1, "checksum": made.checksum, "tables": made.tables}
     _program(stage, "stage", json.dumps(document).encode())
@@ -177,7 +165,7 @@ def _watch(path: Path, switched: list[float]) -> None:
     switched.append(time.monotonic())
 
 
-def _ask(stage: Director, address: str, end: threading.Event, seen: list[tuple[float, bool]]) -> None:
+def _ask(stage: DirectorStage, address: str, end: threading.Event, seen: list[tuple[float, bool]]) -> None:
     """Sign in again and again from outside; which tables decided, the answer tells."""
     asked = register(address)
     connection: Connection = stage.edge.connect()

@@ -88,7 +88,8 @@ class Slot:
 
     def clear(self) -> None:
         """Remove container and network."""
-        self._podman.attempt("rm", "--force", "--ignore", "--time", "0", self.name)
+        there = self._podman("ps", "--all", "--quiet", "--filter", f"name=^{self.name}(_.*)?$").split()
+        self._podman.attempt("rm", "--force", "--ignore", "--time", "0", *there)
         self._podman.attempt("network", "rm", "--force", self.name)
 
     def make(self) -> None:
@@ -129,20 +130,21 @@ class Container:
     def __init__(
         self, podman: Podman, slot: Slot, image: str, hostname: str, addresses: Iterable[str], folder: Path
     ) -> None:
-        self._podman, self.name = podman, slot.name
+        self._podman = podman
+        self.name = f"{slot.name}_{hostname.partition('.')[0]}"
         own = list(addresses)
         first = {6 if ":" in address else 4: address for address in reversed(own)}
         podman(
-            "create", "--name", slot.name, "--hostname", hostname, "--dns=none", "--no-hosts", "--pull=never",
+            "create", "--name", self.name, "--hostname", hostname, "--dns=none", "--no-hosts", "--pull=never",
             "--cap-add", "NET_ADMIN", "--sysctl", "net.ipv4.ip_unprivileged_port_start=0",
             "--sysctl", "net.ipv6.conf.default.accept_dad=0", "--stop-signal", "SIGTERM",
             "--network", f"{slot.name}:" + ",".join(f"ip={address}" for address in first.values()),
             "--volume", f"{folder}:/harness:ro", "--volume", f"{folder}/log:/dev/log",
             image, "/bin/sh", "/harness/start",
         )  # fmt: skip
-        podman("start", slot.name)
+        podman("start", self.name)
         self.pid = 0
-        there = podman.inspect("container", slot.name)
+        there = podman.inspect("container", self.name)
         assert there
         self.pid = int(there["State"]["Pid"])
 

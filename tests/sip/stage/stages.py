@@ -49,22 +49,30 @@ class Stage:
 
     role: ClassVar[str]
     host: ClassVar[str]
+    beside: ClassVar[tuple[str, ...]] = ()
+    """Further hosts that are not played: each is a stage of its own, made with this one as `first`."""
 
-    def __init__(self) -> None:
+    def __init__(self, first: Stage | None = None) -> None:
         podman = ground.podman()
-        self.slot = ground.Slot(podman)
+        self._first = first
         self._folder = tempfile.TemporaryDirectory(prefix="edgewright-sip-")
         self.folder = Path(self._folder.name)
-        self.inside, self.outside = Authority("Inside"), Authority("Outside")
-        self.secrets = {name: secrets.token_urlsafe(24) for name in SECRETS}
-        self.deployment = self._describe()
-        self.plan: Plan = plan.make(self.deployment)
+        if first is None:
+            self.slot = ground.Slot(podman)
+            self.inside, self.outside = Authority("Inside"), Authority("Outside")
+            self.secrets = {name: secrets.token_urlsafe(24) for name in SECRETS}
+            self.deployment = self._describe()
+            self.plan: Plan = plan.make(self.deployment)
+            self.loop, self.dns = Loop(), Resolver()
+        else:
+            self.slot, self.inside, self.outside = first.slot, first.inside, first.outside
+            self.secrets, self.deployment, self.plan = first.secrets, first.deployment, first.plan
+            self.loop, self.dns = first.loop, first.dns
         self.settings = self.plan.settings[self.host]
-        self.loop, self.dns = Loop(), Resolver()
         self.journal = Journal(self.folder / "log")
         self.neighbours: list[Party] = []
         self.guests: list[Party] = []
-        self._guests = 0
+        self._guests = 0 if first is None else FRIENDS // 2
         try:
             self._begin(podman)
         except BaseException:
@@ -74,7 +82,8 @@ class Stage:
     # -- making it -----------------------------------------------------------------------
 
     def _begin(self, podman: Podman) -> None:
-        self.slot.make()
+        if self._first is None:
+            self.slot.make()
         rows = self._write()
         own = [str(address) for address in self.plan.hosts[self.host].addresses()]
         image = ground.ensure_image(podman, self.plan.hosts[self.host].packages)
@@ -102,14 +111,16 @@ class Stage:
         (folder / "surroundings.yml").write_text(yaml.safe_dump(surroundings))
         return model.load(folder)
 
+    @property
+    def credentials(self) -> Credentials:
+        """Everybody's digests, and the secrets."""
+        users, realm = self.deployment.directory.users, self.deployment.realm
+        digests = {address: digest(address, realm, PASSWORD) for address in users}
+        return Credentials(realm, digests, self.secrets)
+
     def _write(self) -> dict[str, Mapping[str, str]]:
         """The host's files, and its start; the rows of its tables."""
-        users = self.deployment.directory.users
-        realm = self.deployment.realm
-        credentials = Credentials(
-            realm, {address: digest(address, realm, PASSWORD) for address in users}, self.secrets
-        )
-        made = planned_tables.of_plan(self.deployment, credentials, self.plan)[self.host]
+        made = planned_tables.of_plan(self.deployment, self.credentials, self.plan)[self.host]
         roles = Roles(self.settings, self.secrets)
         files = list(roles.files("base", "/etc/hosts", "/etc/resolv.conf"))
         for role in self._roles():
@@ -176,7 +187,9 @@ class Stage:
 
     def _populate(self) -> None:
         """The neighbours' addresses, the name server, and whoever is always there."""
-        others = [host for host in self.plan.hosts.values() if host.name != self.host]
+        if self._first is not None:
+            return
+        others = [host for host in self.plan.hosts.values() if host.name not in (self.host, *self.beside)]
         friends = [
             *range(FIRST_PARTNER, FIRST_PARTNER + FRIENDS),
             *range(FIRST_CLIENT, FIRST_CLIENT + FRIENDS),
@@ -317,9 +330,10 @@ class Stage:
         """Remove all of it."""
         for party in [*self.guests, *self.neighbours]:
             party.stop()
-        self.loop.run(self.dns.close())
-        self.slot.close()
-        self.loop.close()
+        if self._first is None:
+            self.loop.run(self.dns.close())
+            self.slot.close()
+            self.loop.close()
         self.journal.close()
         self._folder.cleanup()
 
@@ -392,8 +406,9 @@ class FrontEndStage(Stage):
 
     def _populate(self) -> None:
         super()._populate()
-        self.director = self._peer("director1").listen()
-        self.edge = self._peer("edge1").listen()
+        if self._first is None:
+            self.director = self._peer("director1").listen()
+            self.edge = self._peer("edge1").listen()
 
     def client(self, name: str = "client") -> Party:
         """A client inside: no certificate."""
