@@ -75,7 +75,11 @@ def take_part(trail: Trail, deployment: Deployment, request: Request) -> None:
     trail.user(organiser, "enabled", users[organiser].enabled, "9c.5", "unknown-meeting")
     if guest:
         _guest(trail, deployment, meeting)
-    if request.feature not in ("M28", "M10"):
+    if request.feature == "M03":
+        trail.fact("meeting.joined", meeting.joined, meeting.joined, "M03", "not-joined")
+    elif request.feature == "M05":
+        trail.fact("meeting.invited", meeting.invited, meeting.invited, "M05", "not-invited")
+    if request.feature not in ("M28", "M10", "M03"):
         _admission(trail, deployment, request, meeting, guest=guest)
     for setting, reason in ORGANISER.get(request.feature, ()):
         people.user_setting(trail, deployment, "conferencing", organiser, setting, "J08, 8.4", reason)

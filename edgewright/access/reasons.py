@@ -541,6 +541,26 @@ _ALL = (
         http=503,
     ),
     Reason(
+        "too-many-meetings",
+        "You have too many meetings.",
+        "The organiser keeps as many meetings by instant message (100) as one may.",
+        "Have the organiser end some (`#destroy`); what nobody uses for 30 days goes by itself.",
+        sip=486,
+        http=503,
+    ),
+    Reason(
+        "not-invited",
+        "This meeting is by invitation only.",
+        "The meeting is private and nobody there has invited this person.",
+        "Have somebody who is there invite the person.",
+    ),
+    Reason(
+        "not-joined",
+        "Join the meeting first.",
+        "The sender is not in the meeting.",
+        "Join it (`#join`).",
+    ),
+    Reason(
         "not-presenter",
         "Only presenters may do this.",
         "The participant is not a presenter of this meeting.",

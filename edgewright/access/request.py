@@ -29,7 +29,8 @@ class Meeting:
 
     `organiser` is a SIP address of ours. `promoted`: somebody made the asker a presenter; `admitted`: a
     presenter let the asker in from the lobby. `participants` counts those already there. `sharer` is who
-    shares when control is asked for (None: the organiser).
+    shares when control is asked for (None: the organiser). `joined`: the asker is there already; `invited`:
+    the meeting is for everybody, or somebody has invited the asker.
     """
 
     organiser: str
@@ -40,6 +41,8 @@ class Meeting:
     admitted: bool = False
     participants: int = 1
     sharer: str | None = None
+    joined: bool = True
+    invited: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ A value is `name=value;...`, so that a later column changes nothing for a reader
 | `switches` | setting of the Access Edge configuration (8.2) | `1` or `0` alone | Edge |
 | `peers` | a name in an inside certificate | `role` = edge, director, front_end | Edge, Director, Front End |
 | `users` | SIP address | `home` (pool), `enabled`, `outside` (8.3), `md5`, `sha256` | Director, Front End |
+| | | and `files` (M17), `meeting_size` (8.4) | Front End |
 | `im` | `max_message_size`, `accept`, `type:<type>` | bytes, list, `im` or `file` or `wrapper` | Front End |
 | `web_setting` | setting of the Access Edge configuration | `1` or `0` alone | web services |
 | `web_user` | SIP address | JSON: name, home, enabled, md5, sha256, policy (effective) | web services |
@@ -29,7 +30,7 @@ from typing import Any, Protocol
 from edgewright.model import Deployment
 from edgewright.model.credentials import Credentials, Digest
 from edgewright.model.directory import PolicyKind
-from edgewright.model.policy import ExternalAccess
+from edgewright.model.policy import Conferencing, ExternalAccess
 from edgewright.model.resolve import every_user
 from edgewright.plan.types import Plan
 
@@ -118,7 +119,7 @@ def _sip(deployment: Deployment, credentials: Credentials, host: HasTables) -> d
         return {"domains": domains, "peers": peers, "switches": _switches(deployment)}
     if "director" in host.roles:
         local = dict.fromkeys(topology.sip_domains, "class=local")
-        users = _users(deployment, credentials, None)
+        users = _users(deployment, credentials, None, partners=False)
         return {"domains": Table(local), "peers": peers, "users": Table(dict(users))}
     if "front_end" in host.roles:
         next_hops = {edge.next_hop for site in topology.sites.values() for edge in site.edge}
@@ -196,8 +197,15 @@ def _peers(deployment: Deployment) -> Iterator[tuple[str, str]]:
                 yield f"{host.name}.{topology.internal_domain}", f"role={role}"
 
 
-def _users(deployment: Deployment, credentials: Credentials, only: str | None) -> Iterator[tuple[str, str]]:
-    """Everything about users of pool `only` and the home of the others; with None everything about all."""
+def _users(
+    deployment: Deployment, credentials: Credentials, only: str | None, *, partners: bool = True
+) -> Iterator[tuple[str, str]]:
+    """Everything about users of pool `only` and the home of the others; with None everything about all.
+
+    `partners`: with what they may do with others.
+    """
+    conferencing = every_user(deployment, "conferencing") if partners else ()
+    meetings = {address: _meetings(policy) for address, policy, _ in conferencing}
     directory = deployment.directory.users
     none = Digest("", "")
     default = _default_home(deployment)
@@ -209,7 +217,8 @@ def _users(deployment: Deployment, credentials: Credentials, only: str | None) -
             yield address, f"home={home}"
             continue
         digest = credentials.users.get(address, none)
-        yield address, _user(home, directory[address].enabled, policy, digest)
+        may = meetings.get(address, "")
+        yield address, _user(home, directory[address].enabled, policy, may, digest)
 
 
 def _default_home(deployment: Deployment) -> str | None:
@@ -239,9 +248,15 @@ def _web_users(deployment: Deployment, credentials: Credentials) -> Iterator[tup
         yield address, json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def _user(home: str, enabled: bool, policy: Any, digest: Digest) -> str:
+def _meetings(policy: Any) -> str:
+    """What a user's conferencing policy says of files (M17) and of his meetings (8.4)."""
+    assert isinstance(policy, Conferencing)
+    return f";files={policy.enable_p2p_file_transfer:d};meeting_size={policy.max_meeting_size}"
+
+
+def _user(home: str, enabled: bool, policy: Any, may: str, digest: Digest) -> str:
     outside = isinstance(policy, ExternalAccess) and policy.enable_outside_access
-    row = f"home={home};enabled={enabled:d};outside={outside:d}"
+    row = f"home={home};enabled={enabled:d};outside={outside:d}{may}"
     if digest.md5:
         row += f";md5={digest.md5};sha256={digest.sha256}"
     return row

@@ -43,6 +43,10 @@ def _users(deployment: Deployment) -> Iterator[Problem]:
                 address,
                 f"{domain} is no SIP domain of this organisation{nearest(domain, domains)}",
             )
+        if part.startswith("room."):
+            yield _user(
+                deployment, address, f"{address}: addresses of meetings begin with 'room.'; give another one"
+            )
         other = parts.setdefault(part, address)
         if other is not address:
             message = (

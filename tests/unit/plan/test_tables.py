@@ -76,6 +76,13 @@ def test_a_director_routes_to_no_foreign_domain(contoso: Deployment) -> None:
     assert made(contoso, Host(("director",), None))["domains"] == {"contoso.example": "class=local"}
 
 
+def test_a_front_end_knows_whose_meetings_are_how_large(contoso: Deployment) -> None:
+    users = made(contoso, Host(("front_end",), "fe.inside.contoso.example"))["users"]
+    assert ";files=1;meeting_size=250;" in users["alice@contoso.example"]
+    assert ";files=0;meeting_size=2;" in users["erin@contoso.example"]
+    assert "files" not in made(contoso, Host(("director",), None))["users"]["alice@contoso.example"]
+
+
 def test_a_front_end_knows_what_messages_may_carry(contoso: Deployment) -> None:
     found = made(contoso, Host(("front_end",), "fe.inside.contoso.example"))["im"]
     assert found["max_message_size"] == "32768"
