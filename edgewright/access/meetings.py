@@ -76,11 +76,11 @@ def take_part(trail: Trail, deployment: Deployment, request: Request) -> None:
     if guest:
         _guest(trail, deployment, meeting)
     if request.feature == "M03":
-        trail.fact("meeting.joined", meeting.joined, meeting.joined, "M03", "not-joined")
-    elif request.feature == "M05":
-        trail.fact("meeting.invited", meeting.invited, meeting.invited, "M05", "not-invited")
-    if request.feature not in ("M28", "M10", "M03"):
+        trail.fact("meeting.invited", meeting.invited, meeting.invited, "M03", "not-invited")
+    if request.feature not in ("M28", "M10"):
         _admission(trail, deployment, request, meeting, guest=guest)
+    if request.feature == "M03":
+        trail.fact("meeting.joined", meeting.joined, meeting.joined, "M03", "not-joined")
     for setting, reason in ORGANISER.get(request.feature, ()):
         people.user_setting(trail, deployment, "conferencing", organiser, setting, "J08, 8.4", reason)
     if request.party not in OURS:

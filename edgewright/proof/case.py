@@ -10,7 +10,11 @@ from edgewright.proof.types import Cell, Expected, Impact
 
 RIGHT = "right"
 WRONG = "wrong"
-"""What `password` in a cell's arguments may say; the engine puts the real one in on its way to the probe."""
+RUN = "{run}"
+"""What `password` in a cell's arguments may say; the engine puts the real one in on its way to the probe.
+
+`RUN` in arguments and in what must be shown becomes a word of the run's own, for what may outlive it.
+"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from edgewright.proof import autodiscover, closed, inside, served, verdict
-from edgewright.proof.case import RIGHT, WRONG, Case
+from edgewright.proof import autodiscover, closed, inside, rooms, served, verdict
+from edgewright.proof.case import RIGHT, RUN, WRONG, Case
 from edgewright.proof.disruption import Disruption, DisruptionError, Hands
 from edgewright.proof.flips import Flip
 from edgewright.proof.places import Answer, Place, PlaceError, fault
@@ -21,7 +21,7 @@ from edgewright.proof.types import Cell, Impact, Observed, Result, Verdict
 from edgewright.proof.witness import Refusal, Witness, reason
 
 READ: frozenset[Impact] = frozenset({"read"})
-WAVES = ("sign-in", "before", "main")
+WAVES = ("sign-in", "before", "main", *rooms.WAVES)
 CARRY_TEXT = ("sip.message", "sip.publish")
 """Verbs whose text is the engine's, so that it can be recognised wherever it arrives."""
 Listener = Callable[[str, int, int], None]
@@ -56,6 +56,8 @@ class Engine:
 
     async def run(self) -> tuple[Result, ...]:
         """Run every case and judge it; places are closed and disruptions undone whatever happens."""
+        word = secrets.token_hex(3)
+        self.cases = [_of_run(case, word) for case in self.cases]
         try:
             await self._timed("places and witnesses", self._begin())
             for wave in WAVES:
@@ -161,7 +163,7 @@ class Engine:
             sent = await self._ask(cell.vantage, cell.probe, arguments)
             # The receiver keeps what arrives: what came before it was asked for is found too.
             seconds = self.patience if sent.observed.allowed else 0.2
-            wait = {"token": self.tokens[cell.id], "timeout": seconds}
+            wait = {"token": cell.arguments.get("awaits", self.tokens[cell.id]), "timeout": seconds}
             receivers = (case.receiver, *case.also)
             got = await asyncio.gather(
                 *(self._ask(r.vantage, "sip.wait", wait | {"session": r.session}) for r in receivers)
@@ -260,6 +262,24 @@ class _Judge:
         if identity is None or identity not in self.cases:
             return None
         return self.result(self.cases[identity]).verdict
+
+
+def _of_run(case: Case, word: str) -> Case:
+    """The case with the run's own word in its arguments and in what must be shown."""
+    cell = case.cell
+    if RUN not in str(cell.arguments):
+        return case
+    expected = replace(cell.expected, shown=_named(cell.expected.shown, word))
+    named = replace(cell, arguments=_named(cell.arguments, word), expected=expected)
+    return replace(case, cell=named)
+
+
+def _named(value: Any, word: str) -> Any:
+    if isinstance(value, str):
+        return value.replace(RUN, word)
+    if isinstance(value, dict):
+        return {key: _named(one, word) for key, one in value.items()}
+    return [_named(one, word) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _delivered(sent: Answer, got: Answer) -> Answer:

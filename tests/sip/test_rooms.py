@@ -158,6 +158,8 @@ def test_what_is_no_text_is_not_passed_on(front_end: FrontEndStage, room: str) -
         sent = do(alice, ALICE, room, "<x/>", headers={"Content-Type": kind})
         sent.expect(415, {"Accept": "text/plain, text/html"})
         front_end.refused(sent, "content-type-not-allowed")
+    do(alice, ALICE, room, "x" * 32000).expect(200)
+    assert bob.expect("MESSAGE").body.decode() == f"{ALICE}: " + "x" * 32000
     sent = do(alice, ALICE, room, "x" * 32001)
     sent.expect(413)
     front_end.refused(sent, "message-too-large")

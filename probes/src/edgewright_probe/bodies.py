@@ -26,7 +26,8 @@ def make(arguments: dict[str, Any]) -> tuple[str, str]:
     """Content type and body of a message with `text`.
 
     `content_type` (default: text) may have parameters; `wraps`: the type of what a message/cpim wraps, with a
-    request for a report (RFC 3862, RFC 5438); `size`: the body is filled up to so many bytes.
+    request for a report (RFC 3862, RFC 5438); `size`: the body is filled up to so many bytes; `begins`: what
+    stands before the text, such as a command to a meeting.
     """
     kind = str(arguments.get("content_type", PLAIN))
     inner = arguments.get("wraps")
@@ -34,6 +35,7 @@ def make(arguments: dict[str, Any]) -> tuple[str, str]:
     body = _form(given, str(arguments["text"]))
     if inner:
         body = _wrap(str(inner), body, str(arguments["user"]), str(arguments["to"]))
+    body = " ".join(part for part in (str(arguments.get("begins", "")), body) if part)
     missing = int(arguments.get("size", 0)) - len(body.encode())
     return kind, body + "x" * max(missing, 0)
 

@@ -19,11 +19,7 @@ CREATE TABLE IF NOT EXISTS room_people (
 	PRIMARY KEY (room, person)
 );
 
--- Addresses come from SIP as hexadecimal: nothing that a user writes is ever part of a statement.
-CREATE OR REPLACE FUNCTION plain(hexadecimal text) RETURNS text
-LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT convert_from(decode(hexadecimal, 'hex'), 'UTF8') $$;
-
--- One request of `who`; what came of it, in a word. `size`: how many may be there. What nobody used for 30 days makes
+-- Addresses come as hexadecimal (plain: presence.sql). One request of `who`; what came of it, in a word. `size`: how many may be there. What nobody used for 30 days makes
 -- room for new ones; nobody has more than 100.
 CREATE OR REPLACE FUNCTION room_do(verb text, name text, owner text, who text, object text, size integer) RETURNS text
 LANGUAGE plpgsql AS $$
