@@ -9,6 +9,8 @@ from edgewright.access.people import user_setting
 from edgewright.access.request import domain
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edgewright.access.decision import Trail
     from edgewright.access.request import Request
     from edgewright.model.deployment import Deployment
@@ -96,8 +98,10 @@ def cross(
     if not inbound:
         _user(trail, deployment, request, ours, foreign)
     _organisation(trail, deployment, foreign)
-    _peer(trail, deployment, request, foreign)
     _admission(trail, deployment, request, foreign)
+    _peer(trail, deployment, request, foreign, inbound=inbound)
+    if inbound:
+        _limits(trail, deployment, request, foreign)
     if inbound and person:
         _verification(trail, deployment, request, foreign)
     if inbound:
@@ -127,13 +131,30 @@ def _organisation(trail: Trail, deployment: Deployment, foreign: Foreign) -> Non
         trail.topology("routes.federation", route, route is not None, "8.1, G04", "federation-not-deployed")
     value = policies.access_edge.allow_federated_users
     trail.setting(("access_edge", "allow_federated_users"), value, "J03, 8.2", "federated-users-off")
-    blocked = any(entry.domain == foreign.domain for entry in policies.blocked_domains)
-    trail.listed("blocked_domains", foreign.domain, blocked, "J06", "domain-blocked", ok=not blocked)
+    # What is blocked is blocked below, too; allowed matches exactly (decision 7).
+    above = set(_above(foreign.domain))
+    found = [entry.domain for entry in policies.blocked_domains if entry.domain in above]
+    name = found[0] if found else foreign.domain
+    trail.listed("blocked_domains", name, bool(found), "J06", "domain-blocked", ok=not found)
 
 
-def _peer(trail: Trail, deployment: Deployment, request: Request, foreign: Foreign) -> None:
+def _above(domain: str) -> Iterator[str]:
+    """The domain and those above it."""
+    while domain:
+        yield domain
+        domain = domain.partition(".")[2]
+
+
+def _peer(trail: Trail, deployment: Deployment, request: Request, foreign: Foreign, *, inbound: bool) -> None:
+    """The partner's Access Edge: found, itself and there; who comes from there need only be himself."""
+    if not inbound:
+        value = request.peer_found
+        trail.fact("peer_found", value, value, "9d, Q04", "partner-not-found")
     value = request.peer_trusted
     trail.fact("peer_trusted", value, value, "9d, X07", "untrusted-peer")
+    if not inbound:
+        value = request.peer_answers
+        trail.fact("peer_answers", value, value, "9d", "partner-down")
     edges = [pool for site in deployment.topology.sites.values() for pool in site.edge]
     old = foreign.public is not None or (
         foreign.allowed is not None and foreign.allowed.product.startswith("ocs")
@@ -171,6 +192,18 @@ def _admission(trail: Trail, deployment: Deployment, request: Request, foreign: 
         if not found:
             trail.listed("allowed_domains", foreign.domain, False, "J06", "domain-not-federated", ok=False)
         trail.setting(("access_edge", "enable_partner_discovery"), found, "8.1, J10", "domain-not-federated")
+
+
+def _limits(trail: Trail, deployment: Deployment, request: Request, foreign: Foreign) -> None:
+    """What only discovered partners are held to (8.2)."""
+    known = (foreign.allowed, foreign.partner, foreign.public, foreign.hosting)
+    if foreign.kind == "xmpp" or foreign.default_route or any(known):
+        return
+    value = request.within_rate
+    trail.fact("within_rate", value, value, "8.2, 9d", "partner-too-fast")
+    if deployment.policies.access_edge.enable_discovered_partner_contacts_limit:
+        value = request.within_contacts
+        trail.fact("within_contacts", value, value, "8.2, 9d", "partner-too-many-contacts")
 
 
 def _provider(trail: Trail, request: Request, name: str, provider: PublicProvider) -> None:

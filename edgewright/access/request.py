@@ -55,7 +55,9 @@ class Request:
 
     The rest are facts of the moment with the values that let things pass; a refusal for one of them names
     it. `family`: the only IP family the asker has. `srv_target`: host that the foreign domain's federation
-    SRV names. `mark`: the source-verification mark of a message from outside. `contact`: the sender is
+    SRV names. `peer_found`: DNS says where its Access Edge is, `peer_answers`: that one answers.
+    `within_rate`, `within_contacts`: a discovered partner keeps to the limits of 8.2. `mark`: the
+    source-verification mark of a message from outside. `contact`: the sender is
     among the recipient's contacts. `on`: the day, for providers that ended (X04); None: not looked at.
     `content_type` and `size` (bytes) are the message's; what is wrapped counts by its own type.
     """
@@ -71,7 +73,11 @@ class Request:
     registered: bool = True
     callee_available: bool = True
     srv_target: str | None = None
+    peer_found: bool = True
     peer_trusted: bool = True
+    peer_answers: bool = True
+    within_rate: bool = True
+    within_contacts: bool = True
     peer_agrees: bool = True
     mark: Literal["verifiable", "unverifiable", "none"] = "verifiable"
     contact: bool = True

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
+from edgewright.plan import edges
+
 if TYPE_CHECKING:
     from edgewright.model.topology import EdgePool
     from edgewright.plan.roles import Base
@@ -132,6 +134,24 @@ def host_table(base: Base) -> dict[str, str]:
 def pool_table(*known: SipPool) -> dict[str, str]:
     """Table `pools`: pool FQDN -> `set=<dispatcher set>`."""
     return {pool.pool: f"set={pool.set}" for pool in known}
+
+
+def federation_hop(base: Base, host: HostPlan) -> PoolPlan | None:
+    """The pool to which a Director or Front End gives what leaves for partners; None: nobody federates.
+
+    The federation route's Edge where its next hop is the host's own pool; from elsewhere that next hop.
+    """
+    edge = edges.federation_edge(base)
+    if edge is None:
+        return None
+    hop = next_hop_of(base, edge)
+    return edge if hop.name == host.pool or host.kind == "director" else hop
+
+
+def route_table(base: Base, host: HostPlan) -> dict[str, str]:
+    """Table `routes`: `federation` -> `pool=<FQDN>`, the pool to which partners' requests are given."""
+    hop = federation_hop(base, host)
+    return {"federation": f"pool={hop.name}"} if hop else {}
 
 
 def next_hop_of(base: Base, edge: PoolPlan) -> PoolPlan:

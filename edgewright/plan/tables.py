@@ -1,17 +1,28 @@
 """Policy as data: the tables of each SIP host (house.md, rule 3 of the flow).
 
-A value is `name=value;...`, so that a later column changes nothing for a reader of the others:
+A value is `name=value;...`, so that a later column changes nothing for a reader of the others (a column
+without a value is left out: Kamailio cannot read a row that has one):
 
 | table | key | columns | on |
 |---|---|---|---|
-| `domains` | SIP domain | `class` = local, allowed, blocked | Edge, Director, Front End |
-| `switches` | setting of the Access Edge configuration (8.2) | `1` or `0` alone | Edge |
+| `domains` | SIP domain | `class` = local, allowed, blocked, provider (below) | Edge, Director, Front End |
+| `providers` | proxy FQDN | what the Edge needs of a provider (8.7), see below | Edge |
+| `revoked` | a partner's certificate: name of the issuer, `|`, serial number (decimal) | `1` | Edge |
+| `switches` | setting of the Access Edge configuration (8.2) | the value alone, `1` or `0` | Edge |
 | `peers` | a name in an inside certificate | `role` = edge, director, front_end | Edge, Director, Front End |
 | `users` | SIP address | `home` (pool), `enabled`, `outside` (8.3), `md5`, `sha256` | Director, Front End |
-| | | and `files` (M17), `meeting_size` (8.4) | Front End |
+| | | and `federation`, `public`, `public_av`, `xmpp` (8.3), `files` (M17), `meeting_size` (8.4) | Front End |
 | `im` | `max_message_size`, `accept`, `type:<type>` | bytes, list, `im` or `file` or `wrapper` | Front End |
 | `web_setting` | setting of the Access Edge configuration | `1` or `0` alone | web services |
 | `web_user` | SIP address | JSON: name, home, enabled, md5, sha256, policy (effective) | web services |
+
+`domains`: an allowed one has `proxy` (where it is a direct partner) and `product`; a local one `shared=1`
+where a hosting provider shares the address space; `provider` is the domain in which a provider's proxy
+stands, with `kind` (public, hosting) and `proxy`: what it is taken for until its SRV record was looked at.
+`providers`: `kind`, `name`, `enabled`, `provisioned`, `level` (of verification), `im`, `presence`, `audio`,
+`video`, `lacks` (the reason for what it cannot), `ends` (seconds since 1970; left out: never), `shared`.
+`switches` also has `federation` (whether this Edge is the organisation's federation route, G04),
+`any_provider` (whether one is enabled) and `certificates_purged` (which of too many certificates make way).
 
 Digests are H(user:realm:password). An Edge host gets no user at all; a Front End that is nobody's next hop
 gets, of users homed elsewhere, only `home`. Which hosts there are, with their addresses, follows from the
@@ -24,6 +35,7 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -52,7 +64,23 @@ SWITCHES = (
     "allow_anonymous_users",
     "allow_federated_users",
     "enable_partner_discovery",
+    "discovered_partner_verification_level",
+    "discovered_partner_standard_rate",
+    "enable_discovered_partner_contacts_limit",
+    "max_contacts_per_discovered_partner",
+    "discovered_partner_report_period_minutes",
+    "enable_archiving_disclaimer",
+    "routing_method",
+    "default_route_fqdn",
+    "verification_level",
+    "is_public_provider",
+    "mark_source_verifiable_on_outgoing_messages",
+    "outgoing_tls_count_for_federated_partners",
+    "max_accepted_certificates_stored",
+    "max_rejected_certificates_stored",
+    "certificates_deleted_percentage",
 )
+"""Settings of the Access Edge configuration that act on an Edge."""
 
 FILE_TYPE = "application/vnd.gsma.rcs-ft-http+xml"
 """A message of this type says where a file lies (RCC.07 3.5.4.8.3.1)."""
@@ -115,10 +143,15 @@ def _sip(deployment: Deployment, credentials: Credentials, host: HasTables) -> d
     topology = deployment.topology
     peers = Table(dict(_peers(deployment)))
     if "access_edge" in host.roles:
-        domains = Table(dict(_domains(deployment)))
-        return {"domains": domains, "peers": peers, "switches": _switches(deployment)}
+        return {
+            "domains": Table(dict(_domains(deployment))),
+            "peers": peers,
+            "providers": Table(dict(_providers(deployment))),
+            "revoked": Table({}),
+            "switches": Table(_switches(deployment) | _route(deployment, host)),
+        }
     if "director" in host.roles:
-        local = dict.fromkeys(topology.sip_domains, "class=local")
+        local = dict.fromkeys(topology.sip_domains, _local(deployment))
         users = _users(deployment, credentials, None, partners=False)
         return {"domains": Table(local), "peers": peers, "users": Table(dict(users))}
     if "front_end" in host.roles:
@@ -137,7 +170,7 @@ def _web(deployment: Deployment, credentials: Credentials, host: HasTables) -> d
     """Tables of the web services: any of them may be asked about any user (9a step 3)."""
     if "web_service" not in host.roles:
         return {}
-    setting = {"allow_outside_users": _switches(deployment).rows["allow_outside_users"]}
+    setting = {"allow_outside_users": _switches(deployment)["allow_outside_users"]}
     return {
         "web_setting": Table(setting),
         "web_user": Table(dict(_web_users(deployment, credentials))),
@@ -164,13 +197,17 @@ def _sha256(value: Any) -> str:
 
 
 def _domains(deployment: Deployment) -> Iterator[tuple[str, str]]:
-    """Blocked beats allowed (J06); the organisation's own domains beat both."""
-    for allowed in deployment.policies.allowed_domains:
-        yield allowed.domain, "class=allowed"
-    for blocked in deployment.policies.blocked_domains:
+    """Blocked beats allowed (J06), allowed a provider's; the organisation's own domains beat all."""
+    policies = deployment.policies
+    for proxy, kind in _proxies(deployment):
+        yield proxy.partition(".")[2], f"class=provider;kind={kind};proxy={proxy}"
+    for allowed in policies.allowed_domains:
+        direct = f";proxy={allowed.proxy_fqdn}" if allowed.proxy_fqdn else ""
+        yield allowed.domain, f"class=allowed{direct};product={allowed.product}"
+    for blocked in policies.blocked_domains:
         yield blocked.domain, "class=blocked"
     for domain in deployment.topology.sip_domains:
-        yield domain, "class=local"
+        yield domain, _local(deployment)
 
 
 def _im(deployment: Deployment) -> Iterator[tuple[str, str]]:
@@ -182,9 +219,62 @@ def _im(deployment: Deployment) -> Iterator[tuple[str, str]]:
         yield f"type:{name}", {"message/cpim": "wrapper", FILE_TYPE: "file"}.get(name, "im")
 
 
-def _switches(deployment: Deployment) -> Table:
+def _local(deployment: Deployment) -> str:
+    """A domain of ours; users who are not here may live with a hosting provider that shares it (8.7)."""
+    hosting = deployment.policies.hosting_providers.values()
+    shared = any(provider.enabled and provider.enabled_shared_address_space for provider in hosting)
+    return "class=local;shared=1" if shared else "class=local"
+
+
+def _proxies(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    """Proxies of hosting and public providers; the last one counts, as in `access.partners.classify`."""
+    for _, hosting in sorted(deployment.policies.hosting_providers.items(), reverse=True):
+        yield hosting.proxy_fqdn, "hosting"
+    for _, public in sorted(deployment.policies.public_providers.items(), reverse=True):
+        yield public.proxy_fqdn, "public"
+
+
+def _providers(deployment: Deployment) -> Iterator[tuple[str, str]]:
+    for name, hosting in sorted(deployment.policies.hosting_providers.items()):
+        shared = hosting.enabled_shared_address_space
+        row = f"kind=hosting;name={name};enabled={hosting.enabled:d};provisioned=1"
+        row += f";level={hosting.verification_level};im=1;presence=1;audio=1;video=1;shared={shared:d}"
+        yield hosting.proxy_fqdn, row
+    for name, public in sorted(deployment.policies.public_providers.items()):
+        can, last = public.can(), public.last_day()
+        able = ";".join(f"{one}={one in can:d}" for one in ("im", "presence", "audio", "video"))
+        # Of a named network X03 says what it lacks, of another one the description does.
+        lacks = "provider-cannot" if public.network == "other" else "feature-not-supported"
+        ends = (
+            f";ends={datetime.combine(last + timedelta(days=1), time(), UTC).timestamp():.0f}" if last else ""
+        )
+        row = f"kind=public;name={name};enabled={public.enabled:d};provisioned={public.provisioned:d}"
+        row += f";level={public.verification_level};{able};lacks={lacks}{ends};shared=0"
+        yield public.proxy_fqdn, row
+
+
+def _switches(deployment: Deployment) -> dict[str, str]:
     settings = deployment.policies.access_edge
-    return Table({name: "1" if getattr(settings, name) else "0" for name in SWITCHES})
+    found = {name: getattr(settings, name) for name in SWITCHES}
+    policies = deployment.policies
+    found["any_provider"] = any(public.enabled for public in policies.public_providers.values()) or any(
+        hosting.enabled for hosting in policies.hosting_providers.values()
+    )
+    # Of the certificates' digests in hexadecimal: those that begin so make way when there are too many.
+    share = max(1, round(settings.certificates_deleted_percentage * 16 / 100))
+    found["certificates_purged"] = f"^[{'0123456789abcdef'[:share]}]"
+    return {
+        name: "" if value is None else f"{value:d}" if isinstance(value, bool) else str(value)
+        for name, value in found.items()
+    }
+
+
+def _route(deployment: Deployment, host: HasTables) -> dict[str, str]:
+    """Whether partners are met at this Edge: there is one route for the organisation (G04)."""
+    route = deployment.topology.routes.federation
+    pools = {pool.pool: pool for site in deployment.topology.sites.values() for pool in site.edge}
+    here = route is not None and host.pool == route and pools[route].federation
+    return {"federation": f"{here:d}"}
 
 
 def _peers(deployment: Deployment) -> Iterator[tuple[str, str]]:
@@ -217,8 +307,17 @@ def _users(
             yield address, f"home={home}"
             continue
         digest = credentials.users.get(address, none)
-        may = meetings.get(address, "")
+        may = _partners(policy) + meetings.get(address, "") if partners else ""
         yield address, _user(home, directory[address].enabled, policy, may, digest)
+
+
+def _partners(policy: Any) -> str:
+    """What a user may do with partners (8.3)."""
+    assert isinstance(policy, ExternalAccess)
+    return (
+        f";federation={policy.enable_federation_access:d};public={policy.enable_public_cloud_access:d}"
+        f";public_av={policy.enable_public_cloud_audio_video_access:d};xmpp={policy.enable_xmpp_access:d}"
+    )
 
 
 def _default_home(deployment: Deployment) -> str | None:

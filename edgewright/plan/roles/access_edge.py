@@ -35,6 +35,10 @@ class Settings(sip.Settings):
     """Sockets for our own hosts: p4, p6."""
     next_hop: sip.SipPool
     """The one pool that gets what comes from outside (G06)."""
+    own: tuple[sip.Address, ...]
+    """Addresses outside of every Edge of the pool: each may serve the dialogs of all."""
+    federation_certificate: str
+    """Slot of the certificate that partners see."""
     tables: sip.Tables
     """Tables that follow from the plan: `hosts`."""
 
@@ -64,5 +68,20 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         ),
         inside=sip.inside_sockets(host),
         next_hop=sip.sip_pool(base, sip.next_hop_of(base, pool), host),
+        own=_own(base, host.pool),
+        federation_certificate=_federation_slot(base, host),
         tables={"hosts": sip.host_table(base)},
     )
+
+
+def _own(base: Base, pool: str) -> tuple[sip.Address, ...]:
+    """What partners may find in our Record-Route: addresses of the Access Edges, before and after NAT."""
+    services = (member.service("access") for member in base.pool_hosts(pool))
+    found = (a for service in services if service for a in (*service.addresses, *service.public))
+    return tuple(dict.fromkeys(found))
+
+
+def _federation_slot(base: Base, host: HostPlan) -> str:
+    """One for partners alone where there is one, else the Edge's outside certificate."""
+    slots = {found.slot for found in base.certificates if host.name in found.hosts}
+    return "federation" if "federation" in slots else "edge_external"

@@ -28,8 +28,10 @@ class Settings(sip.Settings):
     """Addresses of every Director of the pool: each may serve the dialogs of all."""
     front_ends: tuple[sip.SipPool, ...]
     """Home pools."""
+    edges: tuple[sip.SipPool, ...]
+    """The Edge pool through which partners are reached, if there is one."""
     tables: sip.Tables
-    """Tables that follow from the plan: `hosts`, `pools`."""
+    """Tables that follow from the plan: `hosts`, `pools`, `routes`."""
 
 
 def settings(base: Base, host: HostPlan) -> Settings | None:
@@ -37,6 +39,8 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
     if host.pool is None:
         return None
     front_ends = tuple(sip.sip_pool(base, pool, host) for pool in sip.pools(base, "front_end"))
+    edge = sip.federation_hop(base, host)
+    edges = (sip.sip_pool(base, edge, host),) if edge else ()
     return Settings(
         fqdn=host.fqdn,
         pool=host.pool,
@@ -44,5 +48,10 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         inside=sip.inside_sockets(host),
         own=tuple(a for member in base.pool_hosts(host.pool) for a in sip.inside_addresses(member)),
         front_ends=front_ends,
-        tables={"hosts": sip.host_table(base), "pools": sip.pool_table(*front_ends)},
+        edges=edges,
+        tables={
+            "hosts": sip.host_table(base),
+            "pools": sip.pool_table(*front_ends, *edges),
+            "routes": sip.route_table(base, host),
+        },
     )

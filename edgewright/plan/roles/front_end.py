@@ -54,10 +54,10 @@ class Settings(sip.Settings):
     faces_edge: bool
     """True where an Edge's next hop is this pool: it does the Director's work, too."""
     pools: tuple[sip.SipPool, ...]
-    """Other Front End pools and the Directors on the way out."""
+    """Other Front End pools, the Directors on the way out, the Edges that this pool faces."""
     database: Database
     tables: sip.Tables = Field(default_factory=dict)
-    """Tables that follow from the plan: `hosts`, `pools`, `via`."""
+    """Tables that follow from the plan: `hosts`, `pools`, `routes`, `via`."""
 
 
 def settings(base: Base, host: HostPlan) -> Settings | None:
@@ -68,6 +68,9 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
     next_hops = {edge.name: sip.next_hop_of(base, edge) for edge in edges}
     others = {pool.name: pool for pool in sip.pools(base, "front_end") if pool.name != host.pool}
     others |= {pool.name: pool for pool in next_hops.values() if pool.name != host.pool}
+    partners = sip.federation_hop(base, host)
+    if partners and partners.name != host.pool:
+        others[partners.name] = partners
     known = tuple(sip.sip_pool(base, others[name], host) for name in sorted(others))
     via = base.once(
         ("via", host.pool),
@@ -88,7 +91,12 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         faces_edge=any(pool.name == host.pool for pool in next_hops.values()),
         pools=known,
         database=_database(base, host),
-        tables={"hosts": sip.host_table(base), "pools": sip.pool_table(*known), "via": via},
+        tables={
+            "hosts": sip.host_table(base),
+            "pools": sip.pool_table(*known),
+            "routes": sip.route_table(base, host),
+            "via": via,
+        },
     )
 
 

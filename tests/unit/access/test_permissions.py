@@ -349,6 +349,40 @@ def test_a_domain_comes_by_one_protocol() -> None:
     assert answer("federated", "M02", DISCOVERY, who="xen@jabber.example").reason == "domain-not-federated"
 
 
+def test_blocked_counts_below_and_allowed_exactly() -> None:
+    """J06; that a block counts below its domain is decision 7."""
+    ask = "sam@deep.below.blocked.example"
+    assert answer("federated", "M02", DISCOVERY, who=ask).reason == "domain-blocked"
+    assert answer("internal", "M02", DISCOVERY, to=ask).reason == "domain-blocked"
+    assert answer("federated", "M02", who="sam@below.partner.example").reason == "domain-not-federated"
+
+
+def test_the_partner_s_edge_has_to_be_there() -> None:
+    """9d: out, it is found, proves itself and answers; in, it only has to prove itself."""
+    out = {"to": "pat@partner.example"}
+    assert (
+        answer("internal", "M02", **out, peer_found=False, peer_trusted=False).reason == "partner-not-found"
+    )
+    assert answer("internal", "M02", **out, peer_trusted=False, peer_answers=False).reason == "untrusted-peer"
+    assert answer("internal", "M02", **out, peer_answers=False).reason == "partner-down"
+    assert answer("federated", "M02", peer_found=False, peer_answers=False).allowed
+    assert answer("federated", "M02", who="sam@unlisted.example", peer_trusted=False).reason == (
+        "domain-not-federated"
+    )
+
+
+def test_only_discovered_partners_have_limits() -> None:
+    """8.2: so many messages a second, so many of our users."""
+    unlisted = "sam@unlisted.example"
+    assert answer("federated", "M02", DISCOVERY, who=unlisted, within_rate=False).reason == "partner-too-fast"
+    assert answer("federated", "M02", DISCOVERY, who=unlisted, within_contacts=False).reason == (
+        "partner-too-many-contacts"
+    )
+    lifted = {**DISCOVERY, "access_edge/enable_discovered_partner_contacts_limit": False}
+    assert answer("federated", "M02", lifted, who=unlisted, within_contacts=False).allowed
+    assert answer("federated", "M02", within_rate=False, within_contacts=False).allowed
+
+
 def test_the_others_have_a_say() -> None:
     """J07: both organisations; J09: the users' own lists act last."""
     assert answer("internal", "M02", to="pat@partner.example", peer_agrees=False).reason == "peer-refused"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.util
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -44,15 +46,73 @@ def made(deployment: Deployment, host: Host) -> dict[str, dict[str, str]]:
 
 def test_an_edge_knows_domains_and_never_a_user(contoso: Deployment) -> None:
     found = made(contoso, Host(("base", "access_edge"), "edge.inside.contoso.example"))
-    assert sorted(found) == ["domains", "peers", "switches"]
+    assert sorted(found) == ["domains", "peers", "providers", "revoked", "switches"]
     assert found["domains"] == {
         "adatum.example": "class=blocked",
         "contoso.example": "class=local",
-        "fabrikam.example": "class=allowed",
+        "fabrikam.example": "class=allowed;product=lync_2013",
+        "wingtip.example": "class=provider;kind=public;proxy=sip.wingtip.example",
     }
+    assert found["providers"] == {
+        "sip.wingtip.example": "kind=public;name=wingtip;enabled=1;provisioned=1;level=always_verifiable;"
+        "im=1;presence=1;audio=0;video=0;lacks=provider-cannot;shared=0"
+    }
+    assert found["switches"]["federation"] == "1"
+    assert found["switches"]["discovered_partner_standard_rate"] == "20"
+    assert found["switches"]["certificates_purged"] == "^[012]"
     assert found["switches"]["allow_outside_users"] == "1"
     assert found["switches"]["enable_partner_discovery"] == "0"
     assert "alice" not in json.dumps(found)
+
+
+def test_every_value_can_be_read_by_kamailio(contoso: Deployment) -> None:
+    """A column without a value makes Kamailio reject the whole row."""
+    for host in (Host(("access_edge",), None), Host(("director",), None), Host(("front_end",), None)):
+        for name in ("domains", "providers", "users", "peers"):
+            for row in made(contoso, host).get(name, {}).values():
+                assert all(re.fullmatch(r"[a-z0-9_]+=[^;=]+", part) for part in row.split(";")), row
+
+
+def _changed(deployment: Deployment, **policies: object) -> Deployment:
+    document = deployment.policies.model_dump(by_alias=True, exclude_unset=True) | policies
+    changed = type(deployment.policies).model_validate(document)
+    return dataclasses.replace(deployment, policies=changed)
+
+
+def test_what_an_edge_learns_of_partners(contoso: Deployment) -> None:
+    changed = _changed(
+        contoso,
+        allowed_domains=[{"domain": "litware.example", "proxy_fqdn": "edge.litware.example"}],
+        blocked_domains=[],
+        public_providers={
+            "aol": {"proxy_fqdn": "sip.oscar.example", "network": "aol"},
+            "old": {"proxy_fqdn": "sip.old.example", "enabled": True, "ends": "2014-06-30"},
+        },
+        hosting_providers={
+            "online": {
+                "proxy_fqdn": "sip.online.example",
+                "enabled": True,
+                "enabled_shared_address_space": True,
+            }
+        },
+    )
+    found = made(changed, Host(("access_edge",), "another.inside.contoso.example"))
+    assert found["domains"]["litware.example"] == (
+        "class=allowed;proxy=edge.litware.example;product=lync_2013"
+    )
+    assert found["domains"]["contoso.example"] == "class=local;shared=1"
+    assert "lacks=feature-not-supported;ends=1404172800" in found["providers"]["sip.oscar.example"]
+    assert "lacks=provider-cannot;ends=1404172800" in found["providers"]["sip.old.example"]
+    assert found["providers"]["sip.online.example"].endswith("shared=1")
+    assert found["switches"]["federation"] == "0", "another pool is the route"
+
+
+def test_only_the_home_learns_what_a_user_may_with_partners(contoso: Deployment) -> None:
+    home = made(contoso, Host(("front_end",), "fe.inside.contoso.example"))["users"]
+    assert ";federation=1;public=1;public_av=0;xmpp=1;files=1;" in home["alice@contoso.example"]
+    assert ";federation=0;public=0;public_av=0;xmpp=0;files=1;" in home["dave@contoso.example"]
+    director = made(contoso, Host(("director",), None))["users"]
+    assert not any("federation=" in row for row in director.values())
 
 
 def test_names_in_certificates_say_the_role(contoso: Deployment) -> None:
