@@ -23,6 +23,7 @@ from edgewright import plan as planning
 from edgewright.access import verbs
 from edgewright.access.explain import QuestionError
 from edgewright.access.revisions import RevisionError
+from edgewright.busy import BusyError
 from edgewright.machines import MachinesError
 from edgewright.model import check as checking
 from edgewright.model import credentials, ldap_source, load, passwords
@@ -431,7 +432,7 @@ def _told() -> Iterator[None]:
     except wrong_input as error:
         typer.echo(str(error), err=True)
         raise SystemExit(2) from None
-    except ProvisionError as error:
+    except (ProvisionError, BusyError) as error:
         typer.echo(str(error), err=True)
         raise SystemExit(1) from None
     except OSError as error:

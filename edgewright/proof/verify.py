@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import platform
 import subprocess
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
 from edgewright import machines, plan
+from edgewright.busy import alone
 from edgewright.model import credentials
 from edgewright.model.deployment import Deployment
 from edgewright.plan.types import Plan
@@ -51,8 +50,8 @@ def verify(
     `.edgewright/evidence/<time>` beside it. Nothing is proven unless `Results.proven` is true.
 
     Raises:
-        ProofError: a pattern of `only` fits nothing, accounts are missing, nothing can be tried, or another
-            run is under way.
+        ProofError: a pattern of `only` fits nothing, accounts are missing, or nothing can be tried.
+        BusyError: another proof, or a change, is under way.
         MachinesError: the hosts have not been provisioned.
         CredentialsError: the passwords of the test accounts cannot be read.
     """
@@ -84,30 +83,13 @@ def verify(
         flips=flips.all_of(scope) if "changes" in impacts else (),
         listener=show.done,
     )
-    with _only_one(folder), show.running(deployment.name, len(selected)):
+    with alone(folder, f"verify {deployment.name}"), show.running(deployment.name, len(selected)):
         results = asyncio.run(
             prove(engine, deployment=deployment.name, digest=deployment.digest, versions=versions())
         )
     where = evidence.write(results, planned, folder.parent / "evidence")
     show.table(results, where)
     return results
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Two runs at once would take each other's registrations away.
-
-    Raises:
-        ProofError: another run is under way.
-    """
-    with (folder / "verify.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ProofError(
-                f"{folder.name} is being proven by another program; wait until it has ended"
-            ) from None
-        yield
 
 
 def versions() -> dict[str, str]:

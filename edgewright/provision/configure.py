@@ -9,11 +9,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+from edgewright.busy import alone
 from edgewright.machines import Machines, MachinesError, unlike
 from edgewright.model.messages import nearest
 from edgewright.plan.roles import ORDER
@@ -100,11 +102,14 @@ def apply(
 
     Raises:
         ProvisionError: The playbook could not begin, e.g. because machines and description do not fit.
+        BusyError: The hosts are being changed or proven.
     """
     place = place or paths.find()
     argv = command(place, folder, limit=limit, tags=tags, check=check, diff=diff)
     title = "what configuring would change" if check else "configuration"
-    with only_one(place, f"apply {folder.name}"), progress.step(title) as step:
+    what = f"apply {folder.resolve().name}"
+    hosts = nullcontext() if check else alone(place.deployment(folder.resolve().name), what)
+    with only_one(place, what), hosts, progress.step(title) as step:
         began = time.monotonic()
         done = _follow(_run(argv, place), Applied(check), step)
         done.seconds = round(time.monotonic() - began, 1)

@@ -12,19 +12,18 @@ Whatever interrupts this, running it again completes it: step 1 looks at what is
 
 from __future__ import annotations
 
-import fcntl
 import json
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edgewright import machines, plan
+from edgewright.busy import alone
 from edgewright.machines import Machines
 from edgewright.model import Deployment, credentials
 from edgewright.model.credentials import Credentials, CredentialsError
@@ -175,24 +174,11 @@ def apply(there: Target, tell: Callable[[str], None] = lambda _: None) -> Applie
         tell: Called with what is being done.
 
     Raises:
-        ProvisionError: a host could not; says which, why, and what the others run now. Or another run is
-            under way.
+        ProvisionError: a host could not; says which, why, and what the others run now.
+        BusyError: another change, or a proof, is under way.
     """
-    with _only_one(there.config.parent):
+    with alone(there.config.parent, f"apply --policies {there.config.parent.name}"):
         return _apply(there, tell)
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """One run at a time per deployment; the kernel lets go of the lock however it ends."""
-    with (folder / "policies.lock").open("w") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise ProvisionError(
-                f"policies of {folder.name} are being applied by another program; wait until it has ended"
-            ) from None
-        yield
 
 
 def _apply(there: Target, tell: Callable[[str], None]) -> Applied:

@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from edgewright.busy import alone
 from edgewright.plan.types import Plan
 from edgewright.provision import machines, needs, paths
 from edgewright.provision.lab.handler import STACK
@@ -62,7 +63,8 @@ def up(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
     if len(reached) == len(plan.hosts):
         return Done(machines.write(place, plan, reached))
     become()
-    with only_one(place, f"up {plan.deployment}"):
+    what = f"up {plan.deployment}"
+    with only_one(place, what), alone(place.deployment(plan.deployment), what):
         podman = prepare_machine(place, progress)
         program = get_tools_and_images(place, podman, plan, progress)
         stack = Stack(place, program, plan.deployment, folder.resolve())
@@ -139,7 +141,7 @@ def down(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
     place = place or paths.find()
     name = folder.resolve().name
     become()
-    with only_one(place, f"down {name}"):
+    with only_one(place, f"down {name}"), alone(place.deployment(name), f"down {name}"):
         counts: dict[str, int] = {}
         close_connections(place, name)
         shutil.rmtree(place.sockets(name), ignore_errors=True)

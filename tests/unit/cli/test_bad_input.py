@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from edgewright import cli, machines, model, plan
+from edgewright.model import credentials
 from edgewright.provision import configure, needs, paths, status, up
 from edgewright.provision.lab import podman
 from edgewright.provision.lock import only_one
@@ -192,6 +194,25 @@ def test_two_at_once(run: Run, folder: Path, place: Paths, monkeypatch: pytest.M
         code, said = run("up", folder)
     assert code == 1
     assert "already at work here: `up contoso`, process" in said
+
+
+@pytest.mark.parametrize("words", [["verify"], ["apply", "--policies"], ["apply"], ["down"]])
+def test_the_hosts_are_being_proven(
+    run: Run, folder: Path, place: Paths, monkeypatch: pytest.MonkeyPatch, words: list[str]
+) -> None:
+    provisioned(folder, place)
+    monkeypatch.setattr(configure, "_run", no_program)
+    monkeypatch.setattr(up, "close_connections", no_program)
+    credentials.make_lab(model.load(folder))
+    with (place.deployment("minimal") / "hosts.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write("`verify minimal`, process 7, since 12:00:00,")
+        lock.flush()
+        code, said = run(*words, folder)
+    assert code == 1
+    assert (
+        "`verify minimal`, process 7, since 12:00:00, is at work with the hosts" in said
+    )
 
 
 def test_neither_root_nor_sudo(run: Run, folder: Path, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

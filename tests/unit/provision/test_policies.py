@@ -6,12 +6,15 @@ import json
 import os
 import sqlite3
 import stat
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
+from edgewright.busy import BusyError, alone
 from edgewright.plan.tables import Table
 from edgewright.provision import policies
 from edgewright.provision.policies import Target
@@ -110,8 +113,8 @@ def test_no_secret_is_in_arguments_or_on_disk(estate: Estate) -> None:
     policies.apply(estate.target(USERS))
     assert f"{7:032x}" not in (estate.root / "arguments").read_text()
     left = {path.name for path in estate.root.iterdir()} - {"arguments", *HOSTS}
-    assert left == {"policies.lock"}
-    assert (estate.root / "policies.lock").read_text() == ""
+    assert left == {"hosts.lock"}
+    assert (estate.root / "hosts.lock").read_text() == ""
 
 
 def test_a_host_that_cannot_be_asked_stops_all(estate: Estate) -> None:
@@ -230,8 +233,40 @@ def test_ctrl_c_while_committing_takes_all_back(estate: Estate, monkeypatch: pyt
     assert set(estate.states(USERS).values()) == {"as described"}
 
 
-def test_two_runs_at_once(estate: Estate) -> None:
-    with policies._only_one(estate.root), pytest.raises(ProvisionError, match="another program"):
+@contextmanager
+def at_work(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Another process that has the hosts."""
+    code = (
+        "import sys\nfrom pathlib import Path\nfrom edgewright.busy import alone\n"
+        "with alone(Path(sys.argv[1]), 'verify x'):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    )
+    argv = [sys.executable, "-c", code, str(folder)]
+    with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "held\n"
+        yield process
+        process.kill()
+
+
+def test_not_while_somebody_else_proves_or_applies(estate: Estate) -> None:
+    with (
+        at_work(estate.root),
+        pytest.raises(BusyError, match=r"`verify x`, process \d+, since .* is at work"),
+    ):
+        policies.apply(estate.target(USERS))
+    policies.apply(estate.target(USERS))
+
+
+def test_a_proof_applies_policies_itself(estate: Estate) -> None:
+    with alone(estate.root, "verify"):
+        policies.apply(estate.target(USERS))
+        assert "`verify`" in (estate.root / "hosts.lock").read_text(), "still held"
+
+
+def test_who_is_killed_holds_nobody_up(estate: Estate) -> None:
+    with at_work(estate.root) as process:
+        process.kill()
+        process.wait()
         policies.apply(estate.target(USERS))
 
 
