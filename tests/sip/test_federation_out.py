@@ -7,6 +7,7 @@ import re
 import time
 
 import pytest
+from edgewright_tables import leave
 from stage.messages import SDP, Message, absent, invite, message, request, subscribe
 from stage.parties import Party, Sent
 from stage.pki import SERVER, Authority
@@ -397,3 +398,35 @@ def test_a_dialog_goes_both_ways(edge: EdgeStage) -> None:
     late = outbound(edge, info)
     refused(edge, late, "federated-users-off")
     fabrikam.nothing("INFO")
+
+
+@pytest.mark.parametrize(
+    ("which", "gone"),
+    [
+        ("all", {"fabrikam.example", "litware.example"}),
+        ("fabrikam.example", {"fabrikam.example"}),
+        ("example", {"fabrikam.example", "litware.example"}),
+        ("unlisted", set()),
+    ],
+)
+def test_connections_of_partners_that_may_no_longer_be_used(
+    edge: EdgeStage, which: str, gone: set[str]
+) -> None:
+    fabrikam = partner(edge)
+    litware = edge.partner("litware.example", san=["edge.litware.example"]).listen()
+    edge.dns.host("edge.litware.example", *litware.addresses.values())
+    for to, found in ((DANA, fabrikam), ("lee@litware.example", litware)):
+        sent = outbound(edge, message(ALICE, to))
+        found.expect("MESSAGE").reply(200)
+        sent.expect(200)
+    came = fabrikam.connect()
+    sent = came.send(message(DANA, ALICE))
+    edge.next_hop.expect("MESSAGE").reply(200)
+    sent.expect(200)
+    client = edge.client().connect()
+    here = str(edge.tables.rpc("pv.shvGet", "self")[0]["value"])
+    edge.tables.rpc(*leave.request("sip:partners@edgewright.invalid", here, f"partners {which}"))
+    for found in (fabrikam, litware):
+        for connection in found.connections:
+            assert connection.wait_closed(2 if found.name in gone else 0.3) is (found.name in gone)
+    assert not client.closed

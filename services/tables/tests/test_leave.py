@@ -43,6 +43,48 @@ def test_the_switch(after: str | None, off: bool) -> None:
     assert not leave.nobody_outside({"allow_federated_users": ("1", "0")})
 
 
+FEDERATED, BLOCKED = "class=allowed;product=lync_2013", "class=blocked"
+PROVIDER = "kind=public;name=wingtip;enabled=1"
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "before", "after", "cut"),
+    [
+        ("domains", "fabrikam.example", FEDERATED, None, "fabrikam.example"),
+        ("domains", "fabrikam.example", FEDERATED, BLOCKED, "fabrikam.example"),
+        (
+            "domains",
+            "fabrikam.example",
+            FEDERATED,
+            f"{FEDERATED};proxy=edge.fabrikam.example",
+            "fabrikam.example",
+        ),
+        ("domains", "fabrikam.example", FEDERATED, "class=allowed;product=ocs_2007", None),
+        ("domains", "fabrikam.example", None, BLOCKED, "fabrikam.example"),
+        ("domains", "fabrikam.example", None, FEDERATED, None),
+        ("domains", "fabrikam.example", BLOCKED, None, None),
+        (
+            "providers",
+            "sip.wingtip.example",
+            PROVIDER,
+            PROVIDER.replace("enabled=1", "enabled=0"),
+            "unlisted",
+        ),
+        ("providers", "sip.wingtip.example", PROVIDER, None, "unlisted"),
+        ("providers", "sip.wingtip.example", None, PROVIDER, None),
+        ("switches", "allow_federated_users", "1", "0", "all"),
+        ("switches", "allow_federated_users", "0", "1", None),
+        ("switches", "enable_partner_discovery", "1", "0", "unlisted"),
+        ("switches", "allow_outside_users", "1", "0", None),
+        ("revoked", "Some CA|1", None, "1", "all"),
+    ],
+)
+def test_which_partners_are_cut_off(
+    table: str, key: str, before: str | None, after: str | None, cut: str | None
+) -> None:
+    assert list(leave.partners(table, {key: (before, after)})) == ([cut] if cut else [])
+
+
 def reply(*records: bytes, kind: int = 1) -> bytes:
     payload = b"".join(records)
     return bytes([0xA1, kind << 4]) + bytes([len(payload)]) + b"\x01" + payload

@@ -62,7 +62,7 @@ def main() -> int:
     for name, text in _VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
         if name == "leave":
-            verb.add_argument("table", choices=("users", "switches"))
+            verb.add_argument("table", choices=("users", "switches", "domains", "providers", "revoked"))
         if name in _CHOSEN:
             verb.add_argument("--checksum", help=_CHOSEN[name])
     arguments = parser.parse_args()

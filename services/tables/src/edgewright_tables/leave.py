@@ -1,4 +1,4 @@
-"""Who may no longer be signed in is signed out: registrations are taken away, connections closed.
+"""Who may no longer be signed in is signed out: registrations and connections end; partners' too.
 
 The daemons refuse such a user's requests and deliver nothing to him from the moment they have the new rows.
 This clears away what is left: it asks the SIP server on this host, by a request to itself with the header
@@ -40,23 +40,55 @@ def nobody_outside(changes: Changes) -> bool:
     return before == "1" and after != "1"
 
 
+def partners(table: str, changes: Changes) -> Iterator[str]:
+    """Partners to whom nobody may talk any more: a domain (with all below it), `unlisted` ones, or `all`.
+
+    Unlisted: they came by discovery or are a provider's; whoever still may has a new connection soon.
+    """
+    for key, (before, after) in changes.items():
+        old, new = _columns(before), _columns(after)
+        if table == "domains" and new.get("class") != old.get("class"):
+            if new.get("class") == "blocked" or old.get("class") == "allowed":
+                yield key
+        elif table == "domains" and old.get("proxy") != new.get("proxy"):
+            yield key
+        elif table == "providers" and old.get("enabled") == "1" and new.get("enabled") != "1":
+            yield "unlisted"
+        elif table == "revoked" and before is None:
+            yield "all"
+        elif table == "switches" and before == "1" and after != "1":
+            if key in ("allow_federated_users", "federation"):
+                yield "all"
+            elif key == "enable_partner_discovery":
+                yield "unlisted"
+
+
 def act(table: str, changes: Changes) -> int:
-    """Sign out whom the changed rows of `table` (users, switches) concern; how many requests it took.
+    """Sign out, or cut off, whom the changed rows of `table` concern; how many requests it took.
+
+    Of `users`: those who may no longer be signed in; of `switches`: everybody outside; of these, `domains`,
+    `providers` and `revoked`: partners.
 
     Raises:
         rpc.RpcError: the SIP server could not be asked.
     """
     gone = list(users(changes)) if table == "users" else []
-    if not gone and not (table == "switches" and nobody_outside(changes)):
+    cut = list(dict.fromkeys(partners(table, changes)))
+    everybody = table == "switches" and nobody_outside(changes)
+    if not gone and not cut and not everybody:
         return 0
     with rpc.connected() as kamailio:
         here = _variable(kamailio, "self")
         if table == "users":
-            asked = [_request(f"sip:{address}", here, which) for address, which in gone]
+            asked = [request(f"sip:{address}", here, which) for address, which in gone]
+            return len(kamailio.calls(asked))
+        asked = [request("sip:partners@edgewright.invalid", here, f"partners {which}") for which in cut]
+        if not everybody:
             return len(kamailio.calls(asked))
         outside = _variable(kamailio, "outside").split()
         connections = _from_outside(kamailio.call("core.tcp_list"), outside)
-        return len(kamailio.calls([_request(target, here, socket) for target, socket in connections]))
+        asked += [request(target, here, socket) for target, socket in connections]
+        return len(kamailio.calls(asked))
 
 
 def _from_outside(connections: list[Any], outside: list[str]) -> Iterator[tuple[str, str]]:
@@ -71,7 +103,8 @@ def _host(address: str) -> str:
     return f"[{address}]" if ":" in address else address
 
 
-def _request(target: str, here: str, what: str) -> tuple[str, ...]:
+def request(target: str, here: str, what: str) -> tuple[str, ...]:
+    """The call that makes Kamailio send itself the request; `here`: its URI, `what`: the header's value."""
     headers = f"From: <sip:policy@edgewright.invalid>\r\nTo: <{target}>\r\n{HEADER}: {what}\r\n"
     return ("tm.t_uac_start", "OPTIONS", target, here, ".", headers, "")
 
