@@ -7,7 +7,6 @@ without a value is left out: Kamailio cannot read a row that has one):
 |---|---|---|---|
 | `domains` | SIP domain | `class` = local, allowed, blocked, provider (below) | Edge, Director, Front End |
 | `providers` | proxy FQDN | what the Edge needs of a provider (8.7), see below | Edge |
-| `revoked` | a partner's certificate: name of the issuer, `|`, serial number (decimal) | `1` | Edge |
 | `switches` | setting of the Access Edge configuration (8.2) | the value alone, `1` or `0` | Edge |
 | `peers` | a name in an inside certificate | `role` = edge, director, front_end | Edge, Director, Front End |
 | `users` | SIP address | `home` (pool), `enabled`, `outside` (8.3), `md5`, `sha256` | Director, Front End |
@@ -147,7 +146,6 @@ def _sip(deployment: Deployment, credentials: Credentials, host: HasTables) -> d
             "domains": Table(dict(_domains(deployment))),
             "peers": peers,
             "providers": Table(dict(_providers(deployment))),
-            "revoked": Table({}),
             "switches": Table(_switches(deployment) | _route(deployment, host)),
         }
     if "director" in host.roles:

@@ -77,7 +77,7 @@ def test_who_cannot_prove_the_domain(edge: EdgeStage, wrong: str) -> None:
         assert evil.certificate
         leaf = evil.certificate.leaf
         issuer = leaf.issuer.rfc4514_string().partition("CN=")[2]
-        edge.tables.set("revoked", f"{issuer}|{leaf.serial_number}", "1")
+        edge.tables.rpc("htable.sets", "revoked", f"{issuer}|{leaf.serial_number}", "1")
     else:
         evil = edge.client()
     if wrong == "none":

@@ -123,7 +123,7 @@ def test_a_revoked_certificate(edge: EdgeStage) -> None:
     assert fabrikam.certificate
     leaf = fabrikam.certificate.leaf
     issuer = leaf.issuer.rfc4514_string().partition("CN=")[2]
-    edge.tables.set("revoked", f"{issuer}|{leaf.serial_number}", "1")
+    edge.tables.rpc("htable.sets", "revoked", f"{issuer}|{leaf.serial_number}", "1")
     refused(edge, outbound(edge, message(ALICE, DANA)), "untrusted-peer")
     fabrikam.nothing()
 

@@ -76,7 +76,6 @@ PROVIDER = "kind=public;name=wingtip;enabled=1"
         ("switches", "allow_federated_users", "0", "1", None),
         ("switches", "enable_partner_discovery", "1", "0", "unlisted"),
         ("switches", "allow_outside_users", "1", "0", None),
-        ("revoked", "Some CA|1", None, "1", "all"),
     ],
 )
 def test_which_partners_are_cut_off(

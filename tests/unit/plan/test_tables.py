@@ -46,7 +46,7 @@ def made(deployment: Deployment, host: Host) -> dict[str, dict[str, str]]:
 
 def test_an_edge_knows_domains_and_never_a_user(contoso: Deployment) -> None:
     found = made(contoso, Host(("base", "access_edge"), "edge.inside.contoso.example"))
-    assert sorted(found) == ["domains", "peers", "providers", "revoked", "switches"]
+    assert sorted(found) == ["domains", "peers", "providers", "switches"]
     assert found["domains"] == {
         "adatum.example": "class=blocked",
         "contoso.example": "class=local",

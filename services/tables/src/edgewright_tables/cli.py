@@ -6,8 +6,9 @@ import argparse
 import json
 import os
 import sys
+from pathlib import Path
 
-from edgewright_tables import bundle, hooks, leave, rpc, store, switch
+from edgewright_tables import bundle, hooks, leave, revoked, rpc, store, switch
 
 _VERBS = {
     "compare": "read sums of tables (JSON) from standard input and tell the digests of rows that may differ",
@@ -16,6 +17,7 @@ _VERBS = {
     "rollback": "put the tables before the last commit in use again",
     "status": "checksums and digests of the tables",
     "leave": "sign out whom changed rows (JSON on standard input) no longer let in; a hook's program",
+    "revoked": "tell the SIP daemon which certificates the revocation lists of a file name",
     "ensure": "make missing tables that the daemons of this host need (they run it before they start)",
 }
 
@@ -24,6 +26,7 @@ _FAILURES = (
     store.StoreError,
     switch.SwitchError,
     hooks.HookError,
+    revoked.RevokedError,
     rpc.RpcError,
     OSError,
     ValueError,
@@ -41,6 +44,8 @@ def _run(arguments: argparse.Namespace) -> object:
     match arguments.verb:
         case "leave":
             return {"asked": leave.act(arguments.table, json.load(sys.stdin))}
+        case "revoked":
+            return {"revoked": revoked.tell(arguments.file)}
         case "compare":
             return switch.compare(places, bundle.document(sys.stdin.buffer.read()))
         case "stage":
@@ -62,7 +67,9 @@ def main() -> int:
     for name, text in _VERBS.items():
         verb = verbs.add_parser(name, help=text, description=text)
         if name == "leave":
-            verb.add_argument("table", choices=("users", "switches", "domains", "providers", "revoked"))
+            verb.add_argument("table", choices=("users", "switches", "domains", "providers"))
+        if name == "revoked":
+            verb.add_argument("file", type=Path, help="PEM; need not be there")
         if name in _CHOSEN:
             verb.add_argument("--checksum", help=_CHOSEN[name])
     arguments = parser.parse_args()

@@ -54,8 +54,6 @@ def partners(table: str, changes: Changes) -> Iterator[str]:
             yield key
         elif table == "providers" and old.get("enabled") == "1" and new.get("enabled") != "1":
             yield "unlisted"
-        elif table == "revoked" and before is None:
-            yield "all"
         elif table == "switches" and before == "1" and after != "1":
             if key in ("allow_federated_users", "federation"):
                 yield "all"
@@ -66,8 +64,8 @@ def partners(table: str, changes: Changes) -> Iterator[str]:
 def act(table: str, changes: Changes) -> int:
     """Sign out, or cut off, whom the changed rows of `table` concern; how many requests it took.
 
-    Of `users`: those who may no longer be signed in; of `switches`: everybody outside; of these, `domains`,
-    `providers` and `revoked`: partners.
+    Of `users`: those who may no longer be signed in; of `switches`: everybody outside; of these, `domains`
+    and `providers`: partners.
 
     Raises:
         rpc.RpcError: the SIP server could not be asked.
