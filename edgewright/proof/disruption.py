@@ -56,11 +56,13 @@ nginx reloads in the background: for some tenths of a second its old workers sti
 
 
 _TABLES = "/usr/local/sbin/edgewright-tables"
-_SAFETY_OF_TABLES = f"""
+_SAFETY_OF_TABLES = """
 set -e
-before=$({_TABLES} status | python3 -c 'import json, sys; print(json.load(sys.stdin)["committed"])')
+before=$({tables} status | python3 -c 'import json, sys; print(json.load(sys.stdin)["committed"])')
 systemctl stop edgewright-mend-policy.timer 2>/dev/null || true
-systemd-run --quiet --on-active={SAFETY} --unit=edgewright-mend-policy {_TABLES} rollback --checksum $before
+systemctl reset-failed edgewright-mend-policy.service 2>/dev/null || true
+systemd-run --quiet --on-active={safety} --timer-property=AccuracySec=1s --unit=edgewright-mend-policy \\
+  {tables} rollback --checksum $before
 """
 _FORGET_SAFETY_OF_TABLES = """
 systemctl stop edgewright-mend-policy.timer || true
@@ -110,7 +112,7 @@ class Hands:
             DisruptionError: a command failed.
         """
         if isinstance(disruption, Flip):
-            await self._all(disruption, _SAFETY_OF_TABLES)
+            await self._all(disruption, _SAFETY_OF_TABLES.format(tables=_TABLES, safety=SAFETY))
             await self._enforce(disruption.changed)
             return
         unit = f"edgewright-mend-{disruption.name}"
@@ -118,6 +120,7 @@ class Hands:
             "systemd-run",
             "--expand-environment=no",
             f"--on-active={SAFETY}",
+            "--timer-property=AccuracySec=1s",
             f"--unit={unit}",
             "sh",
             "-c",

@@ -72,6 +72,7 @@ def verify(
         )
     show = show or Show()
     config = found.ssh_config
+    flipped = flips.all_of(scope) if "changes" in impacts else ()
     engine = Engine(
         cases=selected,
         witness=Witness(config, tuple(h.name for h in scope.ours if h.name in found.hosts)),
@@ -80,10 +81,12 @@ def verify(
         hands=disruption.Hands(config, enforce),
         inspector=inside.Inspector(scope, config),
         disruptions=disruption.all_of(scope) if "disrupts" in impacts else (),
-        flips=flips.all_of(scope) if "changes" in impacts else (),
+        flips=flipped,
         listener=show.done,
     )
     with alone(folder, f"verify {deployment.name}"), show.running(deployment.name, len(selected)):
+        if flipped and enforce is not None:
+            enforce(deployment)  # what a proof that was killed left turned over would count as described
         results = asyncio.run(
             prove(engine, deployment=deployment.name, digest=deployment.digest, versions=versions())
         )

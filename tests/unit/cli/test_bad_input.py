@@ -210,9 +210,7 @@ def test_the_hosts_are_being_proven(
         lock.flush()
         code, said = run(*words, folder)
     assert code == 1
-    assert (
-        "`verify minimal`, process 7, since 12:00:00, is at work with the hosts" in said
-    )
+    assert "`verify minimal`, process 7, since 12:00:00, is at work with the hosts" in said
 
 
 def test_neither_root_nor_sudo(run: Run, folder: Path, place: Paths, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -33,6 +35,8 @@ with open("{root}/arguments", "a") as log:
 if os.path.exists(home + "/down"):
     sys.exit("ssh: connect to host " + host + ": no route")
 os.environ["REFUSE"] = home + "/refuse"
+if os.path.exists(home + "/kill-at-" + command.split()[1]):
+    os.kill(int(open("{root}/controller").read()), 9)
 sys.path.insert(0, "{program}")
 from pathlib import Path
 from edgewright_tables import cli, hooks, switch
@@ -261,6 +265,42 @@ def test_a_proof_applies_policies_itself(estate: Estate) -> None:
     with alone(estate.root, "verify"):
         policies.apply(estate.target(USERS))
         assert "`verify`" in (estate.root / "hosts.lock").read_text(), "still held"
+
+
+def hosts_at_work(root: Path) -> bool:
+    """Whether anything that a controller began on a host is still under way."""
+    for line in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            if str(root).encode() in line.read_bytes():
+                return True
+    return False
+
+
+@pytest.mark.parametrize("verb", ["status", "compare", "stage", "commit"])
+def test_killed_at_any_step_status_says_so_and_the_next_run_completes(estate: Estate, verb: str) -> None:
+    policies.apply(estate.target(USERS))
+    estate.mark("fe1", f"kill-at-{verb}")
+    child = os.fork()
+    if child == 0:
+        (estate.root / "controller").write_text(str(os.getpid()))
+        policies.apply(estate.target(CHANGED))
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    assert os.WIFSIGNALED(status)
+    assert os.WTERMSIG(status) == signal.SIGKILL
+    deadline = time.monotonic() + 30
+    while hosts_at_work(estate.root):
+        assert time.monotonic() < deadline, "what the hosts were told goes on by itself"
+        time.sleep(0.1)
+    estate.mark("fe1", f"kill-at-{verb}", off=True)
+    before, after = estate.states(USERS), estate.states(CHANGED)
+    for host in HOSTS:
+        one = estate.users(host) in (USERS, CHANGED)
+        assert one, "never half of it"
+        assert "as described" in (before[host], after[host]) or "staged" in before[host] + after[host]
+    assert set(after.values()) != {"as described"} or verb == "commit"
+    policies.apply(estate.target(CHANGED))
+    assert set(estate.states(CHANGED).values()) == {"as described"}
 
 
 def test_who_is_killed_holds_nobody_up(estate: Estate) -> None:
