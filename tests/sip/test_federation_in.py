@@ -6,7 +6,7 @@ import datetime as dt
 import time
 
 import pytest
-from stage.messages import SDP, Message, absent, invite, message, request, subscribe
+from stage.messages import SDP, Message, absent, invite, message, publish, register, request, subscribe
 from stage.parties import Party, Sent
 from stage.pki import SERVER, Authority
 from stage.stages import EdgeStage
@@ -333,3 +333,33 @@ def test_a_broken_row_opens_nothing(edge: EdgeStage, row: str) -> None:
     sent = fabrikam.send(message(DANA, ALICE))
     assert sent.answer().status >= 400
     edge.next_hop.nothing()
+
+
+@pytest.mark.parametrize(
+    ("table", "key", "reason"),
+    [
+        ("switches", "federation", "federation-not-deployed"),
+        ("switches", "allow_federated_users", "federated-users-off"),
+        ("switches", "enable_partner_discovery", "domain-not-federated"),
+        ("switches", "discovered_partner_standard_rate", "partner-too-fast"),
+        ("switches", "max_contacts_per_discovered_partner", "partner-too-many-contacts"),
+        ("switches", "discovered_partner_verification_level", ""),
+        ("switches", "enable_discovered_partner_contacts_limit", ""),
+        ("switches", "discovered_partner_report_period_minutes", ""),
+    ],
+)
+def test_a_missing_row_opens_nothing(edge: EdgeStage, table: str, key: str, reason: str) -> None:
+    tailspin = discovered(edge)
+    edge.tables.remove(table, key)
+    if reason:
+        refused(edge, tailspin.send(message(TOM, ALICE)), reason, 503 if reason.endswith("fast") else 403)
+    else:
+        level = "unverified" if key.endswith("level") else "verified"
+        let_in(edge, tailspin, message(TOM, ALICE), stamped("federated", "discovered", level))
+
+
+def test_what_only_users_of_ours_may(edge: EdgeStage) -> None:
+    fabrikam = edge.partner("fabrikam.example", san=["fabrikam.example"])
+    for asked in (register(DANA), publish(DANA, "<presence/>")):
+        asked.start = asked.start.replace("fabrikam.example", "contoso.example")
+        refused(edge, fabrikam.send(asked), "method-not-allowed", 405)

@@ -430,3 +430,31 @@ def test_connections_of_partners_that_may_no_longer_be_used(
         for connection in found.connections:
             assert connection.wait_closed(2 if found.name in gone else 0.3) is (found.name in gone)
     assert not client.closed
+
+
+def test_who_is_not_here_may_live_with_a_hosting_provider(edge: EdgeStage) -> None:
+    nobody = "new@contoso.example"
+    refused(edge, outbound(edge, message(ALICE, nobody), "shared"), "callee-unavailable", 480)
+    hosting = (
+        "kind=hosting;name=online;enabled=1;provisioned=1;level=always_verifiable;im=1;presence=1;shared=1"
+    )
+    edge.tables.set("providers", "sip.online.example", hosting)
+    online = edge.partner("online.example").listen()
+    edge.dns.host("sip.online.example", *online.addresses.values())
+    sent = outbound(edge, message(ALICE, nobody), "shared")
+    online.expect("MESSAGE", uri=f"sip:{nobody}").reply(200)
+    sent.expect(200)
+    edge.tables.set("providers", "sip.online.example", hosting.replace("enabled=1", "enabled=0"))
+    refused(edge, outbound(edge, message(ALICE, nobody), "shared"), "callee-unavailable", 480)
+
+
+def test_a_hosting_provider_s_domains_are_federated(edge: EdgeStage) -> None:
+    hosting = (
+        "kind=hosting;name=online;enabled=1;provisioned=1;level=always_verifiable;im=1;presence=1;shared=0"
+    )
+    edge.tables.set("providers", "sip.online.example", hosting)
+    online = edge.partner("online.example").listen()
+    edge.publish(online, "tenant.example", "sip.online.example")
+    sent = outbound(edge, message(ALICE, "tina@tenant.example"), "none+federated")
+    online.expect("MESSAGE").reply(200)
+    sent.expect(200)

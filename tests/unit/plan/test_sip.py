@@ -113,3 +113,32 @@ def test_nat_is_advertised(variant: Callable[..., Plan]) -> None:
     assert {s["name"]: s["advertise"] for s in edge["outside"]} == {
         "x4a": "203.0.113.21", "x4b": "203.0.113.21", "x6a": None, "x6b": None,
     }  # fmt: skip
+
+
+def test_the_way_to_partners(plan_of: PlanOf) -> None:
+    """From a Front End by what stands before the federation route's Edge, from a Director to that Edge."""
+    edge, director = "edge.inside.contoso.example", "director.inside.contoso.example"
+    contoso = plan_of("contoso")
+    assert settings(contoso, "front_end")["fe1"]["tables"]["routes"] == {"federation": f"pool={director}"}
+    found = settings(contoso, "director")["director1"]
+    assert found["tables"]["routes"] == {"federation": f"pool={edge}"}
+    assert edge in found["tables"]["pools"]
+    assert [pool["pool"] for pool in found["edges"]] == [edge]
+    minimal = settings(plan_of("minimal"), "front_end")["fe1"]
+    (route,) = minimal["tables"]["routes"].values()
+    pool = route.removeprefix("pool=")
+    assert pool in minimal["tables"]["pools"]
+    assert {pool} == {one["pool"] for one in minimal["pools"] if one["role"] == "edge"}
+
+
+def test_without_a_federation_route_nothing_leads_out(variant: Callable[..., Plan]) -> None:
+    plan = variant("contoso", lambda topology: topology.pop("routes"))
+    assert settings(plan, "front_end")["fe1"]["tables"]["routes"] == {}
+    assert settings(plan, "director")["director1"]["edges"] == []
+
+
+def test_edges_of_a_pool_know_each_other_s_addresses(plan_of: PlanOf) -> None:
+    edges = settings(plan_of("two-of-each"), "access_edge")
+    for found in edges.values():
+        addresses = {s["address"] for e in edges.values() if e["pool"] == found["pool"] for s in e["outside"]}
+        assert addresses <= set(found["own"])
