@@ -124,11 +124,6 @@ def test_the_way_to_partners(plan_of: PlanOf) -> None:
     assert found["tables"]["routes"] == {"federation": f"pool={edge}"}
     assert edge in found["tables"]["pools"]
     assert [pool["pool"] for pool in found["edges"]] == [edge]
-    minimal = settings(plan_of("minimal"), "front_end")["fe1"]
-    (route,) = minimal["tables"]["routes"].values()
-    pool = route.removeprefix("pool=")
-    assert pool in minimal["tables"]["pools"]
-    assert {pool} == {one["pool"] for one in minimal["pools"] if one["role"] == "edge"}
 
 
 def test_without_a_federation_route_nothing_leads_out(variant: Callable[..., Plan]) -> None:
