@@ -40,6 +40,7 @@ from edgewright.proof.run import READ, ProofError
 from edgewright.proof.verify import DISRUPT, cases
 from edgewright.proof.verify import verify as prove
 from edgewright.provision import configure, paths
+from edgewright.provision import partners as federating
 from edgewright.provision import policies as enforcing
 from edgewright.provision import status as looking
 from edgewright.provision import up as provisioning
@@ -278,6 +279,26 @@ def status(folder: FolderArgument = CONTOSO) -> None:
         policies.add_row(answer.host, answer.state)
     console.print(policies)
     if any(host.state != "running" for host in found) or not all(answer.good for answer in drift):
+        raise typer.Exit(1)
+
+
+@app.command()
+def partners(
+    folder: FolderArgument = CONTOSO,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, each Edge by itself.")] = False,
+) -> None:
+    """Partners and providers, configured or seen: state, certificate, rate, contacts, last refusal."""
+    found = federating.partners(load(folder))
+    if as_json:
+        out(json.dumps(federating.document(found), indent=2))
+    else:
+        table = Table(*federating.COLUMNS)
+        for row in federating.rows(found):
+            table.add_row(*row)
+        _console().print(table)
+    for host, why in found.unreachable.items():
+        typer.echo(f"{host}: {why}", err=True)
+    if found.unreachable:
         raise typer.Exit(1)
 
 
