@@ -9,7 +9,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from edgewright.plan.types import Plan
-from edgewright.proof.evidence import topology
+from edgewright.proof.evidence import reach, topology
 from edgewright.proof.results import VERDICTS, Results, document
 
 MEANING = {
@@ -41,6 +41,7 @@ def render(results: Results, plan: Plan) -> str:
         data=embedded(_data(results)),
         topology=Markup(topology.render(plan)),  # noqa: S704 - escapes all it takes from the plan
         organization=plan.deployment,
+        reach=reach.make(results.results),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
@@ -14,7 +15,7 @@ from edgewright import plan
 from edgewright.model import load
 from edgewright.plan.types import Plan
 from edgewright.proof import evidence
-from edgewright.proof.evidence import topology
+from edgewright.proof.evidence import page, reach, topology
 from edgewright.proof.results import Results, document
 from edgewright.proof.types import Cell, Expected, Observed, Result
 
@@ -117,3 +118,35 @@ def test_the_drawing_has_every_host_and_network(planned: Plan) -> None:
 def test_a_large_deployment_is_drawn_small() -> None:
     found = load(ROOT / "tests" / "deployments" / "two-of-each")
     ET.fromstring(topology.render(plan.make(found)))
+
+
+def crossing(sender: str, to: str, feature: str, verdict: str, reason: str | None = None) -> Result:
+    expected = Expected(reason is None, reason)
+    cell = Cell(
+        f"federation/x/ipv4/{sender}-{to}-{feature}-{reason}", "federated", feature, "x", "ipv4", "", "read",
+        expected, "sip.message", {"user": sender, "to": to},
+    )  # fmt: skip
+    return Result(cell, Observed("done", True), verdict, "", 0)  # type: ignore[arg-type]
+
+
+def test_who_reaches_whom_has_a_mark_for_each_crossing_with_its_worst_verdict(
+    results: Results, planned: Plan
+) -> None:
+    found = (
+        crossing("dana@fabrikam.example", "alice@contoso.example", "M02", "proven"),
+        crossing("dana@fabrikam.example", "carol@contoso.example", "M02", "leaking", "federation-access-off"),
+        crossing("dana@fabrikam.example", "alice@contoso.example", "M14", "proven"),
+        crossing("alice@contoso.example", "ada@adatum.example", "M31", "proven", "domain-blocked"),
+    )
+    made = reach.make(found)
+    rows = {(row.sender, row.to): row.marks for row in made.rows}
+    inward = rows["fabrikam.example", "contoso.example"]
+    assert (inward["M02"].word, inward["M02"].verdict) == ("some", "leaking")
+    assert inward["M02"].title == "leaking: 1 allowed, 1 federation-access-off"
+    assert (inward["M14"].word, inward["M14"].verdict) == ("yes", "proven")
+    assert rows["contoso.example", "adatum.example"]["M31"].word == "no"
+    assert [feature for feature, _ in made.features] == ["M02", "M14", "M31"]
+    html = page.render(replace(results, results=found), planned)
+    assert "Who reaches whom" in html
+    assert 'class="mark leaking some"' in html
+    assert "Who reaches whom" not in page.render(results, planned), "where nobody reaches anybody"
