@@ -26,15 +26,21 @@ State = Literal["connected", "failed", "idle"]
 TABLES = ("seen", "links", "failed", "rates", "reached", "targets")
 """Tables of an Edge that are read (roles/access_edge/files/partners.cfg)."""
 
+RECENT = 5
+"""Seconds that are looked back for the rate."""
+
 _LOOK = """
-import json, re, subprocess, sys
+import json, re, subprocess, sys, time
 def run(*a):
     return subprocess.run(a, capture_output=True, text=True, errors="replace").stdout
+def kamcmd(*a):
+    return run("kamcmd", "-s", "unix:/run/kamailio/kamailio_ctl", *a)
 found = {}
 for table in sys.argv[1:]:
-    said = run("kamcmd", "-s", "unix:/run/kamailio/kamailio_ctl", "htable.dump", table)
+    said = kamcmd("htable.dump", table)
     pairs = re.findall(r"^\\s*name: (.*)\\n\\s*value: (.*)$", said, re.MULTILINE)
     found[table] = {n.strip(): v.strip() for n, v in pairs}
+alive = re.findall(r"^\\s*id: (\\d+)$", kamcmd("core.tcp_list"), re.MULTILINE)
 lines = []
 out = run("journalctl", "--quiet", "--no-pager", "-o", "json", "--since=-1day", "-u", "kamailio",
           "--grep=edgewright event=partner-")
@@ -43,7 +49,7 @@ for line in out.splitlines():
     said = entry.get("MESSAGE")
     if isinstance(said, str) and "edgewright event=" in said:
         lines.append([int(entry["__REALTIME_TIMESTAMP"]) // 1000000, said[said.index("edgewright event="):]])
-print(json.dumps({"tables": found, "lines": lines}))
+print(json.dumps({"tables": found, "lines": lines, "alive": alive, "now": int(time.time())}))
 """
 
 
@@ -192,8 +198,11 @@ def seen(domain: str, answer: Mapping[str, Any]) -> Seen:
 
     link = tables.get("links", {}).get(domain, "").split("|")
     failed = tables.get("failed", {}).get(f"link|{domain}", "")
-    state: State = "connected" if len(link) == 4 else "failed" if failed else "idle"
-    rates = [_number(v) for k, v in tables.get("rates", {}).items() if k.startswith(f"{domain}|")]
+    open_ = len(link) == 4 and link[0] in answer["alive"]
+    state: State = "connected" if open_ else "failed" if failed else "idle"
+    # An Edge drops what has expired only now and then.
+    recent = {f"{domain}|{answer['now'] - ago}" for ago in range(RECENT)}
+    rates = [_number(v) for k, v in tables.get("rates", {}).items() if k in recent]
     pages = {k: _number(v) for k, v in tables.get("reached", {}).items() if k.count("|") == 1}
     newest = max((k for k in pages if k.startswith(f"{domain}|")), default="", key=_window)
     return Seen(

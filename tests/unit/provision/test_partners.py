@@ -42,6 +42,8 @@ def edge(**tables: dict[str, str]) -> dict[str, Any]:
     return {
         "tables": {name: {} for name in partners.TABLES} | tables,
         "lines": [[1_799_999_000, line], [1_799_999_940, line]],
+        "alive": ["17"],
+        "now": 1_800_000_000,
     }
 
 
@@ -57,7 +59,11 @@ BUSY = edge(
     },
     links={"fabrikam.example": f"17|198.18.0.21:5061|tls:198.18.1.21:5061|{LEAF}"},
     failed={"link|direct.example": "partner-down"},
-    rates={"tailspin.example|1799999998": "20", "tailspin.example|1799999999": "7"},
+    rates={
+        "tailspin.example|1799999998": "20",
+        "tailspin.example|1799999999": "7",
+        "tailspin.example|1799999980": "90",
+    },
     reached={
         "tailspin.example|499999": "900",
         "tailspin.example|500000": "3",
@@ -102,6 +108,12 @@ def test_state_certificate_rate_and_contacts(deployment):
     tailspin = seen["tailspin.example"]
     assert (tailspin.state, tailspin.rate, tailspin.contacts) == ("idle", 20, 3)
     assert tailspin.refused == "partner-too-fast"
+
+
+def test_a_connection_that_is_closed_is_no_connection(deployment):
+    closed = {**BUSY, "alive": ["4"]}
+    now = found(deployment, edge1=closed)["fabrikam.example"].now
+    assert (now.state, now.certificate, now.since) == ("idle", "", 0)
 
 
 def test_several_edges_are_put_together(deployment):
