@@ -150,7 +150,7 @@ def matrix(
 
 @app.command()
 def schema(
-    file: Annotated[str, typer.Argument(help="topology.yml, policies.yml, users.yml or surroundings.yml")],
+    file: Annotated[str, typer.Argument(help=", ".join(FILES))],
 ) -> None:
     """The JSON Schema of a file of the description, for editors."""
     if file not in FILES:
