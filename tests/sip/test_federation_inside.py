@@ -6,7 +6,7 @@ import re
 
 import pytest
 from stage.digest import authorized
-from stage.messages import Message, absent, invite, message, register, request
+from stage.messages import Message, absent, invite, message, register, request, subscribe
 from stage.parties import Party, Sent
 from stage.stages import PASSWORD, DirectorStage, FrontEndStage
 
@@ -173,6 +173,58 @@ def test_a_source_that_nobody_vouches_for_reaches_contacts_only(front_end: Front
         sent = from_partner(front_end, message(sender, ALICE), level="unverified")
         sent.expect(404)
         front_end.refused(sent, "not-a-contact", party="federated")
+
+
+def test_a_contact_gets_through(front_end: FrontEndStage) -> None:
+    alice = inside(front_end, ALICE)
+    front_end.sql("CREATE TABLE IF NOT EXISTS contacts (owner text, contact text, list text)")
+    front_end.sql(f"INSERT INTO contacts (owner, contact, list) VALUES ('{ALICE}', '{DANA}', 'friends')")
+    try:
+        sent = from_partner(front_end, message(DANA, ALICE), level="unverified")
+        alice.expect("MESSAGE").reply(200)
+        sent.expect(200)
+        other = from_partner(front_end, message("egon@fabrikam.example", ALICE), level="unverified")
+        other.expect(404)
+        front_end.refused(other, "not-a-contact")
+    finally:
+        front_end.sql(f"DELETE FROM contacts WHERE owner = '{ALICE}'")
+
+
+def watched(front_end: FrontEndStage, **more: object) -> Message:
+    """A partner's subscription, with the Record-Route of a Director."""
+    hop = f"<sip:{front_end.director.addresses[4]}:5061;transport=tls;lr;dk={'0' * 32}>"
+    return subscribe(DANA, ALICE, headers={"Record-Route": hop}, **more)
+
+
+def test_a_partner_watches(front_end: FrontEndStage) -> None:
+    sent = from_partner(front_end, watched(front_end))
+    assert sent.answer().status in (200, 202)
+    told = front_end.director.expect("NOTIFY", {**outbound(ALL), "Event": "presence.*"}, [r"inside\.contoso"])
+    told.reply(200)
+
+
+def test_a_partner_does_not_watch_who_may_not(front_end: FrontEndStage) -> None:
+    front_end.tables.change("users", ALICE, federation="0")
+    sent = from_partner(front_end, watched(front_end))
+    sent.expect(404)
+    front_end.refused(sent, "federation-access-off", party="federated")
+    front_end.director.nothing("NOTIFY")
+
+
+def test_a_watch_ends_with_the_permission(front_end: FrontEndStage) -> None:
+    sent = from_partner(front_end, watched(front_end, from_tag="dana"))
+    answer = sent.answer()
+    front_end.director.expect("NOTIFY").reply(200)
+    front_end.tables.change("users", ALICE, federation="0", public="0", xmpp="0")
+    tag = re.search(r"tag=(\S+)", answer.get("To"))
+    assert tag
+    contact = re.search(r"<([^>]*)>", answer.get("Contact"))
+    assert contact
+    again = watched(front_end, call_id=sent.call_id, from_tag="dana", to_tag=tag[1], cseq=2, uri=contact[1])
+    late = from_partner(front_end, again)
+    late.expect(404)
+    front_end.refused(late, "federation-access-off")
+    front_end.director.nothing("NOTIFY")
 
 
 def test_withdrawn_under_an_open_conversation(front_end: FrontEndStage) -> None:
