@@ -6,6 +6,7 @@ import datetime as dt
 import time
 
 import pytest
+from edgewright_tables import leave
 from stage.messages import SDP, Message, absent, invite, message, publish, register, request, subscribe
 from stage.parties import Party, Sent
 from stage.pki import SERVER, Authority
@@ -148,6 +149,24 @@ def test_a_partner_may_not_speak_for_ours_nor_for_others(edge: EdgeStage) -> Non
     edge.publish(fabrikam)
     refused(edge, fabrikam.send(message("bob@contoso.example", ALICE)), "identity-mismatch")
     refused(edge, fabrikam.send(message("lee@litware.example", ALICE)), "untrusted-peer")
+
+
+@pytest.mark.parametrize("family", [4, 6])
+def test_partners_stay_when_users_must_leave(edge: EdgeStage, family: int) -> None:
+    fabrikam = edge.partner("fabrikam.example", san=["fabrikam.example"])
+    let_in(edge, fabrikam, message(DANA, ALICE), stamped("federated", "allowed"), family)
+    theirs = fabrikam.connections[-1]
+    user = edge.client().connect(family)
+    edge.tables.set("switches", "allow_outside_users", "0")
+    here = str(edge.tables.rpc("pv.shvGet", "self")[0]["value"])
+    for connection in (theirs, user):
+        target = f"sip:gone@{connection.local};transport=tls"
+        peer, port = connection.peer_address
+        where = f"[{peer}]:{port}" if ":" in peer else f"{peer}:{port}"
+        edge.tables.rpc(*leave.request(target, here, f"tls:{where}"))
+    assert user.wait_closed()
+    assert not theirs.wait_closed(0.5)
+    let_in(edge, fabrikam, message(DANA, ALICE), stamped("federated", "allowed"), family)
 
 
 def test_no_relay_and_no_loop(edge: EdgeStage) -> None:

@@ -127,6 +127,7 @@ class Connection:
         self.local = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         self.family = 6 if ":" in host else 4
         self.peer = writer.get_extra_info("ssl_object")
+        self.peer_address: tuple[str, int] = writer.get_extra_info("peername")[:2]
         self._task = asyncio.ensure_future(self._listen())
 
     @property
