@@ -41,6 +41,7 @@ SECRETS: dict[str, str] = {
     "inside.header": "authenticates X-Edgewright-Origin between our hosts",
     "acme.tsig": "key of the dynamic DNS updates that answer ACME's DNS-01 (RFC 8945)",
     "postgresql.kamailio": "password of the database user of the Front End's registrar",
+    "postgresql.web": "password of the database user of the Front End's web services",
 }
 """The secrets that hosts share, and what each is for."""
 

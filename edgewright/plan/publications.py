@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgewright.model.topology import DirectorPool, FrontEndPool, ProxyPool
 from edgewright.plan.edges import primary_edge
-from edgewright.plan.roles.web_service import SERVED
+from edgewright.plan.roles import web_service
 from edgewright.plan.types import Publication
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ def web_home(base: Base) -> PoolPlan | None:
 
 def paths(pool: PoolPlan) -> tuple[str, ...]:
     """The paths of a pool's external web site whose service exists; a proxy lets nothing else in."""
-    return DOCUMENTED_PATHS if pool.pool.platform == "windows" else SERVED
+    return DOCUMENTED_PATHS if pool.pool.platform == "windows" else web_service.served(pool)
 
 
 def simple_urls(base: Base) -> Iterator[tuple[str, HttpUrl]]:

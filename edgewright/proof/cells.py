@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from edgewright.proof import (
     certificates,
+    contacts,
     conversations,
     disruption,
     flips,
@@ -12,6 +13,7 @@ from edgewright.proof import (
     messages,
     names,
     presence,
+    privacy,
     rooms,
     sample,
     sign_in,
@@ -25,6 +27,8 @@ CONCERNS = (
     messages,
     conversations,
     presence,
+    contacts,
+    privacy,
     rooms,
     web,
     names,

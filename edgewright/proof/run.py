@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from edgewright.proof import autodiscover, closed, inside, rooms, served, verdict
+from edgewright.proof import autodiscover, closed, contacts, inside, rooms, served, verdict
 from edgewright.proof.case import RIGHT, RUN, WRONG, Case
 from edgewright.proof.disruption import Disruption, DisruptionError, Hands
 from edgewright.proof.flips import Flip
@@ -21,7 +21,7 @@ from edgewright.proof.types import Cell, Impact, Observed, Result, Verdict
 from edgewright.proof.witness import Refusal, Witness, reason
 
 READ: frozenset[Impact] = frozenset({"read"})
-WAVES = ("sign-in", "before", "main", *rooms.WAVES)
+WAVES = ("sign-in", "before", "main", "contacts", "privacy", *rooms.WAVES)
 CARRY_TEXT = ("sip.message", "sip.publish")
 """Verbs whose text is the engine's, so that it can be recognised wherever it arrives."""
 Listener = Callable[[str, int, int], None]
@@ -302,7 +302,7 @@ def _read(found: Answer) -> Answer:
     if "chain" in found.data:
         more = served.describe(found.data["chain"])
     elif "body" in found.data:
-        more = autodiscover.describe(found.data["body"])
+        more = autodiscover.describe(found.data["body"]) | contacts.describe(found.data["body"])
     else:
         return found
     shown = (found.observed.shown or {}) | more

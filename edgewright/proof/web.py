@@ -50,7 +50,7 @@ def _arguments(scope: Scope, seat: Seat, url: str, **more: Any) -> dict[str, Any
     return where | {"url": url} | more
 
 
-def _home(scope: Scope, account: str) -> str | None:
+def home(scope: Scope, account: str) -> str | None:
     """The home pool's external web name."""
     home = scope.deployment.home(account)
     pool = scope.plan.pools[home].pool if home else None
@@ -266,7 +266,7 @@ def _accounts(scope: Scope, seat: Seat, location: str) -> Iterator[Case]:
             expected = Expected(False, expected.reason)
         found = cell(account, expected, wrong=wrong, url=(_url(scope, seat, account) or url))
         yield Case(found, same_as=alike if silent else None)
-    if seat.side == "outside" and _home(scope, reference):
+    if seat.side == "outside" and home(scope, reference):
         yield Case(
             maker.at(
                 seat,
@@ -275,7 +275,7 @@ def _accounts(scope: Scope, seat: Seat, location: str) -> Iterator[Case]:
                 Expected(True, shown={"status": 200, "content_type": "text/html"}),
                 "http.request",
                 _arguments(
-                    scope, seat, f"https://{_home(scope, reference)}/user", user=reference, password=RIGHT
+                    scope, seat, f"https://{home(scope, reference)}/user", user=reference, password=RIGHT
                 ),
             )
         )
@@ -285,7 +285,7 @@ def _url(scope: Scope, seat: Seat, account: str) -> str | None:
     """Autodiscover's user document: at the home pool's web name, or inside at Autodiscover's own."""
     if seat.side == "inside":
         return f"https://lyncdiscoverinternal.{account.partition('@')[2]}{ROOT}/user"
-    host = _home(scope, account) if account in scope.deployment.directory.users else None
+    host = home(scope, account) if account in scope.deployment.directory.users else None
     return f"https://{host}{ROOT}/user" if host else None
 
 

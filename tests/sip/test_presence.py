@@ -285,3 +285,187 @@ def test_who_has_to_leave_is_told_and_forgotten(front_end: FrontEndStage) -> Non
     assert "<basic>closed</basic>" in by_state["active"].body.decode()
     published(front_end, BOB, pidf(BOB)).expect(200)
     front_end.director.nothing("NOTIFY", within=1)
+
+
+def stored(front_end: FrontEndStage, user: str, kind: str, body: str, *, tag: str = "t") -> None:
+    """A document of a user, as the web services store it."""
+    number = {"resource-lists": 4, "rls-services": 8, "pres-rules": 2}[kind]
+    uri = f"{kind}/users/sip:{user}/index"
+    front_end.sql(
+        f"SELECT xcap_put('{user}', '{uri}', {number}, convert_to('{body}', 'UTF8'), '{tag}', '{{}}', '{{}}')"
+    )
+
+
+def contacts(*users: str, name: str = "friends") -> str:
+    """A resource list."""
+    entries = "".join(f'<entry uri="sip:{user}"/>' for user in users)
+    return (
+        '<resource-lists xmlns="urn:ietf:params:xml:ns:resource-lists">'
+        f'<list name="{name}">{entries}</list></resource-lists>'
+    )
+
+
+def rules(whom: str, handling: str, shown: str = "") -> str:
+    """Privacy rules with one rule."""
+    return (
+        '<r:ruleset xmlns:r="urn:ietf:params:xml:ns:common-policy" '
+        'xmlns:p="urn:ietf:params:xml:ns:pres-rules" '
+        f'xmlns:o="urn:oma:xml:xdm:common-policy"><r:rule id="a"><r:conditions>{whom}</r:conditions>'
+        f"<r:actions><p:sub-handling>{handling}</p:sub-handling></r:actions>"
+        f"<r:transformations>{shown}</r:transformations></r:rule></r:ruleset>"
+    )
+
+
+def one(user: str) -> str:
+    return f'<r:identity><r:one id="sip:{user}"/></r:identity>'
+
+
+def but(whom: str) -> str:
+    return f"<r:identity><r:many><r:except {whom}/></r:many></r:identity>"
+
+
+ANCHOR = "https://web/xcap-root/resource-lists/users/sip:x/index/~~/resource-lists/list%5B@name=%22{}%22%5D"
+NOTE = "<p:provide-note>true</p:provide-note>"
+ALL = "<p:provide-all-attributes/>"
+
+
+@pytest.mark.parametrize(
+    ("whom", "handling", "shown", "level"),
+    [
+        (one(ALICE), "allow", "", "external"),
+        (one(ALICE), "allow", NOTE, "colleagues"),
+        (one(ALICE), "allow", NOTE.replace("true", "false"), "external"),
+        (one(ALICE), "allow", ALL, "workgroup"),
+        (one(ALICE), "polite-block", ALL, "blocked"),
+        (one(ALICE), "confirm", "", "pending"),
+        (one(ALICE), "block", "", "rejected"),
+        (one(ALICE), "nonsense", "", "pending"),
+        (one(CAROL), "allow", "", "pending"),
+        (one("alice@contoso.exampl"), "allow", "", "pending"),
+        ('<r:identity><r:many domain="contoso.example"/></r:identity>', "allow", NOTE, "colleagues"),
+        ('<r:identity><r:many domain="contoso.exampla"/></r:identity>', "allow", NOTE, "pending"),
+        ('<r:identity><r:many domain="contoso.example.evil"/></r:identity>', "allow", NOTE, "pending"),
+        (but(f'id="sip:{ALICE}"'), "allow", NOTE, "pending"),
+        (but(f'id="sip:{CAROL}"'), "allow", NOTE, "colleagues"),
+        (but('domain="contoso.example"'), "allow", "", "pending"),
+        ("", "allow", NOTE, "colleagues"),
+        ("<o:other-identity/>", "allow", NOTE, "colleagues"),
+        ("<o:anonymous-request/>", "allow", NOTE, "pending"),
+        ("<r:sphere value=\"work\"/>", "allow", NOTE, "pending"),
+        ("<x:new xmlns:x=\"urn:x\"/>", "allow", NOTE, "pending"),
+        (
+            "<r:validity><r:from>2001-01-01T00:00:00Z</r:from><r:until>2001-01-02T00:00:00Z</r:until></r:validity>",
+            "allow", NOTE, "pending",
+        ),
+        (
+            "<r:validity><r:from>2001-01-01T00:00:00Z</r:from><r:until>2101-01-02T00:00:00Z</r:until></r:validity>",
+            "allow", NOTE, "colleagues",
+        ),
+        ("<r:validity><r:from>soon</r:from><r:until>later</r:until></r:validity>", "allow", NOTE, "pending"),
+        (
+            f'<o:external-list><o:entry anc="{ANCHOR.format("friends")}"/></o:external-list>',
+            "allow", NOTE, "colleagues",
+        ),
+        (
+            f'<o:external-list><o:entry anc="{ANCHOR.format("others")}"/></o:external-list>',
+            "allow", NOTE, "pending",
+        ),
+    ],
+)  # fmt: skip
+def test_levels(front_end: FrontEndStage, whom: str, handling: str, shown: str, level: str) -> None:
+    stored(front_end, BOB, "resource-lists", contacts(ALICE))
+    stored(front_end, BOB, "pres-rules", rules(whom, handling, shown))
+    assert front_end.sql(f"SELECT presence_level('{BOB}', '{ALICE}', true)") == level
+
+
+def test_rules_that_change_are_told_at_once(front_end: FrontEndStage) -> None:
+    signed_in(front_end, ALICE, BOB)
+    published(front_end, BOB, pidf(BOB, note="here")).expect(200)
+    watch(front_end, ALICE, BOB).expect(200)
+    told(front_end.director, must="train")
+    stored(front_end, BOB, "pres-rules", rules(one(ALICE), "polite-block"))
+    blocked = told(front_end.director, must="<basic>closed</basic>", must_not=("train", "here"))
+    assert blocked.get("Subscription-State").startswith("active;expires=")
+    published(front_end, BOB, pidf(BOB, note="unseen", tuple_id="u")).expect(200)
+    front_end.director.nothing("NOTIFY", within=1.5)
+    stored(front_end, BOB, "pres-rules", rules(one(ALICE), "confirm"))
+    waits = told(front_end.director)
+    assert (waits.get("Subscription-State"), waits.body) == ("pending", b"")
+    published(front_end, BOB, pidf(BOB, note="unseen")).expect(200)
+    front_end.director.nothing("NOTIFY", within=1.5)
+    watch(front_end, BOB, BOB, event="presence.winfo", expires=0).expect(200)
+    told(front_end.director, must='status="pending"')
+    stored(front_end, BOB, "pres-rules", rules(one(ALICE), "allow", ALL))
+    told(front_end.director, must="castle")
+    stored(front_end, BOB, "pres-rules", rules(one(ALICE), "block"))
+    assert told(front_end.director).get("Subscription-State") == "terminated;reason=rejected"
+    again = watch(front_end, ALICE, BOB)
+    again.expect(480)
+    front_end.refused(again, "recipient-refused")
+
+
+def listed(front_end: FrontEndStage, watcher: str, uri: str = "") -> Sent:
+    """A subscription to a list."""
+    headers = [("Supported", "eventlist"), ("Record-Route", recorded(front_end))]
+    asked = subscribe(watcher, uri or watcher, headers=headers)
+    return front_end.director.send(front_end.stamp(asked))
+
+
+def test_a_whole_contact_list_is_one_subscription(front_end: FrontEndStage) -> None:
+    signed_in(front_end, ALICE, BOB)
+    stored(front_end, ALICE, "resource-lists", contacts(BOB, CAROL, EGON))
+    published(front_end, BOB, pidf(BOB, note="here")).expect(200)
+    listed(front_end, ALICE).expect(200, {"Require": "eventlist"})
+    came = told(front_end.director, must='uri="sip:alice@contoso.example" version="0" fullState="true"')
+    body = came.body.decode()
+    assert came.get("Require") == "eventlist"
+    assert came.get("Content-Type").startswith(
+        'multipart/related;type="application/rlmi+xml";start="<all@list>"'
+    )
+    assert '<resource uri="sip:bob@contoso.example"><instance id="1" state="active" cid="' in body
+    assert f'<resource uri="sip:{EGON}"></resource>' in body
+    assert body.count("<presence ") == 1
+    assert "castle" not in body
+    published(front_end, BOB, pidf(BOB, activities="<r:away/>", tuple_id="u")).expect(200)
+    published(front_end, BOB, pidf(BOB, activities="<r:busy/>", tuple_id="v")).expect(200)
+    second = told(front_end.director, must='fullState="false"')
+    assert second.body.decode().count("<resource ") == 1
+    stored(front_end, ALICE, "resource-lists", contacts(CAROL), tag="u")
+    while "noresource" not in second.body.decode():
+        second = told(front_end.director)
+
+
+def test_a_list_of_a_service(front_end: FrontEndStage) -> None:
+    signed_in(front_end, ALICE)
+    stored(front_end, ALICE, "resource-lists", contacts(BOB))
+    anchor = ANCHOR.format("friends")
+    service = (
+        '<rls-services xmlns="urn:ietf:params:xml:ns:rls-services"><service uri="sip:mates@contoso.example">'
+        f"<resource-list>{anchor}</resource-list><packages><package>presence</package></packages></service></rls-services>"
+    )
+    stored(front_end, ALICE, "rls-services", service)
+    listed(front_end, ALICE, "mates@contoso.example").expect(200)
+    told(front_end.director, must='uri="sip:mates@contoso.example"')
+    nobody = listed(front_end, ALICE, "others@contoso.example")
+    nobody.expect(480)
+
+
+def test_a_thousand_contacts_come_in_parts(front_end: FrontEndStage) -> None:
+    signed_in(front_end, ALICE)
+    users = [f"user{n:04}@contoso.example" for n in range(1000)]
+    stored(front_end, ALICE, "resource-lists", contacts(*users))
+    front_end.sql(
+        "INSERT INTO presentity (username, domain, event, etag, expires, received_time, body, sender) "
+        "SELECT split_part(contact, '@', 1), 'contoso.example', 'presence', 'e' || contact, "
+        "extract(epoch FROM now()) + 600, 1, convert_to(replace("
+        f"'{pidf('NAME', note='hi')}', 'NAME', contact), 'UTF8'), '' FROM contacts"
+    )
+    listed(front_end, ALICE).expect(200)
+    seen: set[str] = set()
+    while len(seen) < len(users):
+        came = told(front_end.director, timeout=6)
+        assert len(came.body) < 48000
+        seen |= set(
+            re.findall(r'<resource uri="sip:([^"]*)"><instance id="1" state="active"', came.body.decode())
+        )
+    assert seen == set(users)

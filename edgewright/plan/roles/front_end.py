@@ -48,8 +48,8 @@ class Settings(sip.Settings):
     pool: str
     realm: str
     """The one digest realm of the organisation."""
-    sip_domain: str
-    """The first SIP domain: what dialogs with the server itself (presence) name as their other end."""
+    sip_domains: tuple[str, ...]
+    """The first one is what dialogs with the server itself (presence) name as their other end."""
     inside: tuple[sip.Socket, ...]
     faces_edge: bool
     """True where an Edge's next hop is this pool: it does the Director's work, too."""
@@ -86,11 +86,11 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         fqdn=host.fqdn,
         pool=host.pool,
         realm=base.deployment.realm,
-        sip_domain=base.topology.sip_domains[0],
+        sip_domains=base.topology.sip_domains,
         inside=sip.inside_sockets(host),
         faces_edge=any(pool.name == host.pool for pool in next_hops.values()),
         pools=known,
-        database=_database(base, host),
+        database=database_of(base, host),
         tables={
             "hosts": sip.host_table(base),
             "pools": sip.pool_table(*known),
@@ -100,7 +100,7 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
     )
 
 
-def _database(base: Base, host: HostPlan) -> Database:
+def database_of(base: Base, host: HostPlan) -> Database:
     """PostgreSQL of the pool, as seen from one of its hosts."""
     server = database.server(base, base.pools[cast("str", host.pool)])
     return Database(

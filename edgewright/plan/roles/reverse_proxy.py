@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from edgewright.plan.roles.web_service import BODIES
+
 if TYPE_CHECKING:
     from edgewright.plan.roles import Base
     from edgewright.plan.types import HostPlan, Publication
@@ -53,6 +55,8 @@ class Settings(_Model):
     """Redirects to `port` (V07)."""
     upstreams: tuple[Upstream, ...]
     sites: tuple[Site, ...]
+    bodies: dict[str, str] = BODIES
+    """By path: the largest body (nginx's size) where it may be larger than elsewhere."""
 
 
 def settings(base: Base, host: HostPlan) -> Settings | None:

@@ -8,12 +8,20 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from edgewright.model.topology import CertificateSlot, DirectorPool, FrontEndPool
 from edgewright.plan.edges import edge_pools, primary_edge
+from edgewright.plan.roles import front_end
 
 if TYPE_CHECKING:
     from edgewright.plan.roles import Base
     from edgewright.plan.types import HostPlan, PoolPlan
 
-PACKAGES = ("nginx", "python3-httptools", "python3-jinja2", "python3-starlette", "python3-uvicorn")
+PACKAGES = (
+    "nginx",
+    "python3-httptools",
+    "python3-jinja2",
+    "python3-psycopg2",
+    "python3-starlette",
+    "python3-uvicorn",
+)
 VOLUMES = ("/var/lib/edgewright",)
 USERS = ("g edgewright -", 'u edgewright-web - "Edgewright web services"')
 """They read the tables by group `edgewright` and own nothing."""
@@ -21,6 +29,11 @@ LISTENS = ("web_external", "web_internal", "web_internal_http")
 
 SERVED = ("/", "/user", "/Autodiscover/AutodiscoverService.svc/root")
 """Paths of the external site that exist: each with everything below it, except `/`, which is itself alone."""
+HOME_SERVED = ("/xcap-root",)
+"""Paths that exist besides where users are homed: their own documents."""
+BODIES = {"/xcap-root": "320k"}
+"""Paths where a client may send more than anywhere else, and how much (nginx's size): a little more than the
+service itself takes, so that the service is who refuses."""
 
 EXTERNAL_PORT, INTERNAL_PORT, INTERNAL_HTTP_PORT = 4443, 443, 80
 SIP_PORT = 5061
@@ -80,6 +93,15 @@ class Settings(_Model):
     proxies: tuple[str, ...]
     """Addresses from which the reverse proxies come; only they may name the client and the request."""
     homes: tuple[Home, ...]
+    database: front_end.Database | None
+    """Where the documents of the pool's users are; None on a Director."""
+    bodies: dict[str, str] = BODIES
+    """By path: the largest body (nginx's size) where it may be larger than elsewhere."""
+
+
+def served(pool: PoolPlan) -> tuple[str, ...]:
+    """The paths of a pool's external site that exist."""
+    return SERVED + (HOME_SERVED if pool.kind == "front_end" else ())
 
 
 def settings(base: Base, host: HostPlan) -> Settings | None:
@@ -99,6 +121,7 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
             "web homes",
             lambda: tuple(_home(base, home) for home in base.pools.values() if home.kind == "front_end"),
         ),
+        database=front_end.database_of(base, host) if pool.kind == "front_end" else None,
     )
 
 

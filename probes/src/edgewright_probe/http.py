@@ -45,7 +45,8 @@ class Answer:
 async def request(arguments: dict[str, Any], transcript: Transcript) -> Observation:
     """GET (or `method`) `url`; where to connect as in `net.find` (default: the URL's host and port).
 
-    `host` overrides the Host header, `sni` the TLS name, `headers` is a list of [name, value]; with `user`
+    `body` is sent as UTF-8 (`encoding` names another), its type is among `headers`. `host` overrides the Host
+    header, `sni` the TLS name, `headers` is a list of [name, value]; with `user`
     and `password` a digest challenge is answered. Redirects are shown, not followed. Allowed: a status of
     `accept` (default: 2xx).
     `shown`: status, challenges, location, content_type, headers (comparable); body in `data`.
@@ -59,6 +60,7 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
     } | arguments
     path = (url.path or "/") + (f"?{url.query}" if url.query else "")
     method = arguments.get("method", "GET")
+    body = str(arguments.get("body", "")).encode(arguments.get("encoding", "utf-8"))
     correlation = secrets.token_hex(16)
     headers = [
         ("Host", arguments.get("host", url.netloc)),
@@ -68,12 +70,14 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
         *((str(n), str(v)) for n, v in arguments.get("headers", [])),
         ("Connection", "close"),
     ]
+    if "body" in arguments:
+        headers.append(("Content-Length", str(len(body))))
     target = await net.find(where, transcript)
     correlations = [correlation]
     challenges, answered = 0, False
     credentials: list[tuple[str, str]] = []
     while True:
-        answer = await _one(target, where, secure, method, path, headers + credentials, transcript)
+        answer = await _one(target, where, secure, method, path, headers + credentials, body, transcript)
         correlations += [v for v in answer.all("x-request-id") if v not in correlations]
         if answer.status != 401:
             break
@@ -110,7 +114,7 @@ def _blank(match: re.Match[str]) -> str:
 
 async def _one(
     target: net.Target, where: dict[str, Any], secure: bool, method: str, path: str,
-    headers: list[tuple[str, str]], transcript: Transcript,
+    headers: list[tuple[str, str]], body: bytes, transcript: Transcript,
 ) -> Answer:  # fmt: skip
     timeout = float(where.get("timeout", 8))
     if secure:
@@ -123,7 +127,7 @@ async def _one(
         head = "\r\n".join([f"{method} {path} HTTP/1.1", *(f"{n}: {v}" for n, v in headers)]) + "\r\n\r\n"
         transcript.add("> " + head)
         try:
-            writer.write(head.encode())
+            writer.write(head.encode() + body)
             async with asyncio.timeout(timeout):
                 raw = await _rest(reader)
         except TimeoutError as error:
@@ -137,12 +141,12 @@ async def _one(
     try:
         parsed = http.client.HTTPResponse(_Bytes(raw), method=method)  # type: ignore[arg-type]
         parsed.begin()
-        body = parsed.read(_LIMIT).decode("utf-8", "replace")
+        text = parsed.read(_LIMIT).decode("utf-8", "replace")
     except (http.client.HTTPException, ValueError) as error:
         raise HaltError("protocol", f"not HTTP: {type(error).__name__}") from error
-    answer = Answer(parsed.status, parsed.getheaders(), body)
+    answer = Answer(parsed.status, parsed.getheaders(), text)
     shown = "\n".join(f"{n}: {v}" for n, v in answer.headers)
-    transcript.add(f"< HTTP/1.1 {parsed.status} {parsed.reason}\n{shown}\n\n{body[:1500]}")
+    transcript.add(f"< HTTP/1.1 {parsed.status} {parsed.reason}\n{shown}\n\n{text[:1500]}")
     return answer
 
 

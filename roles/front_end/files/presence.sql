@@ -16,9 +16,31 @@ ALTER ROLE CURRENT_USER SET lock_timeout = '5s';
 
 BEGIN;
 
+-- Functions are made anew at each start, with whatever arguments they have now; triggers with them.
+DO $$
+DECLARE
+	one text;
+BEGIN
+	FOR one IN SELECT oid::regprocedure::text FROM pg_proc WHERE pronamespace = 'public'::regnamespace
+		AND proowner = current_user::regrole AND proname ~ '^(plain|is_contact|presence_.*|presentity_.*|xcap_.*)$' LOOP
+		EXECUTE 'DROP FUNCTION IF EXISTS ' || one || ' CASCADE';
+	END LOOP;
+END
+$$;
+
 -- Addresses come from SIP as hexadecimal: nothing that a user writes is ever part of a statement.
 CREATE OR REPLACE FUNCTION plain(hexadecimal text) RETURNS text
 LANGUAGE sql IMMUTABLE STRICT AS $$ SELECT convert_from(decode(hexadecimal, 'hex'), 'UTF8') $$;
+
+-- People who had to leave while they watched somebody: told that it has ended, then forgotten.
+CREATE TABLE IF NOT EXISTS presence_gone (callid text, from_tag text, PRIMARY KEY (callid, from_tag));
+
+-- Whose watchers must be told anew, and by whom it is being done.
+CREATE TABLE IF NOT EXISTS presence_changed (presentity text PRIMARY KEY);
+
+\ir contacts.sql
+\ir privacy.sql
+\ir lists.sql
 
 -- Two devices may go offline at once, and Kamailio calls what they leave behind by one name.
 CREATE OR REPLACE FUNCTION presentity_offline() RETURNS trigger
@@ -59,13 +81,7 @@ BEGIN
 END
 $$;
 
--- What a watcher may see of somebody: blocked (always looks offline), external, colleagues, workgroup.
-CREATE OR REPLACE FUNCTION presence_level(presentity text, watcher text, colleague boolean) RETURNS text
-LANGUAGE sql STABLE AS $$
-	SELECT CASE WHEN presentity = watcher THEN 'workgroup' WHEN colleague THEN 'colleagues' ELSE 'external' END
-$$;
-
--- Status and reason of a subscription at a level, as Kamailio counts: 1 active, 2 pending, 3 terminated.
+-- Status of a subscription at a level, as Kamailio counts: 1 active, 2 pending, 3 terminated.
 CREATE OR REPLACE FUNCTION presence_status(level text) RETURNS integer
 LANGUAGE sql IMMUTABLE AS $$ SELECT CASE level WHEN 'pending' THEN 2 WHEN 'rejected' THEN 3 ELSE 1 END $$;
 
@@ -103,7 +119,7 @@ $$;
 -- One state of all devices of a user: offline, dnd, busy, away or available, the first activity (RFC 4480) that says so,
 -- and his newest note. Who says on one device not to be disturbed, or to be busy, is that on all; he is away when he is
 -- on every device that he has.
-CREATE OR REPLACE FUNCTION presence_state(presentity text, OUT state text, OUT activity text, OUT note text)
+CREATE OR REPLACE FUNCTION presence_compute(presentity text, OUT state text, OUT activity text, OUT note text)
 LANGUAGE plpgsql STABLE AS $$
 DECLARE
 	ns CONSTANT text[] := ARRAY[ARRAY['p', 'urn:ietf:params:xml:ns:pidf'],
@@ -150,6 +166,42 @@ BEGIN
 END
 $$;
 
+-- The same, as it was found when something was last published: a state has many watchers. It holds until the first of
+-- what it was made from expires (seconds since 1970).
+CREATE TABLE IF NOT EXISTS presence_states (
+	presentity text PRIMARY KEY, state text NOT NULL, activity text NOT NULL, note text NOT NULL, until integer NOT NULL
+);
+CREATE OR REPLACE FUNCTION presence_state(address text, OUT state text, OUT activity text, OUT note text)
+LANGUAGE plpgsql STABLE AS $$
+BEGIN
+	SELECT s.state, s.activity, s.note INTO state, activity, note FROM presence_states AS s
+	WHERE s.presentity = address AND s.until > extract(epoch FROM now());
+	IF NOT FOUND THEN SELECT * INTO state, activity, note FROM presence_compute(address); END IF;
+END
+$$;
+CREATE OR REPLACE FUNCTION presentity_changed() RETURNS trigger
+LANGUAGE plpgsql AS $$
+DECLARE
+	changed CONSTANT presentity := CASE TG_OP WHEN 'DELETE' THEN OLD ELSE NEW END;
+	address CONSTANT text := changed.username || '@' || changed.domain;
+BEGIN
+	IF changed.event = 'presence' THEN
+		DELETE FROM presence_states WHERE presentity = address;
+		INSERT INTO presence_states (presentity, state, activity, note, until)
+		SELECT address, c.state, c.activity, c.note, p.until FROM presence_compute(address) AS c,
+			(SELECT min(expires) AS until FROM presentity WHERE username = changed.username AND domain = changed.domain
+				AND event = 'presence' AND expires > extract(epoch FROM now()) AND priority >= 0) AS p
+		WHERE p.until IS NOT NULL
+		ON CONFLICT (presentity) DO UPDATE SET state = excluded.state, activity = excluded.activity,
+			note = excluded.note, until = excluded.until;
+		PERFORM presence_list_wake(address);
+	END IF;
+	RETURN NULL;
+END
+$$;
+CREATE OR REPLACE TRIGGER presentity_changed AFTER INSERT OR UPDATE OR DELETE ON presentity
+	FOR EACH ROW EXECUTE FUNCTION presentity_changed();
+
 -- What is told a watcher (PIDF, RFC 3863, with RPID): made anew from what his level may know, never cut out of what was
 -- published. NULL: as published, all of it.
 CREATE OR REPLACE FUNCTION presence_document(presentity text, level text) RETURNS text
@@ -186,12 +238,6 @@ BEGIN
 		|| '</dm:person></presence>' || chr(10);
 END
 $$;
-
--- People who had to leave while they watched somebody: told that it has ended, then forgotten.
-CREATE TABLE IF NOT EXISTS presence_gone (callid text, from_tag text, PRIMARY KEY (callid, from_tag));
-
--- Whose watchers must be told anew, and by whom it is being done.
-CREATE TABLE IF NOT EXISTS presence_changed (presentity text PRIMARY KEY);
 
 -- What a watcher is told at this moment: his level (or gone), and the document for it.
 CREATE OR REPLACE FUNCTION presence_shown(presentity text, watcher text, colleague boolean, dialog text DEFAULT '',
@@ -231,6 +277,8 @@ DECLARE
 BEGIN
 	DELETE FROM active_watchers AS w USING presence_gone AS g
 	WHERE w.callid = g.callid AND w.from_tag = g.from_tag AND w.presentity_uri = 'sip:' || presentity;
+	DELETE FROM presence_lists AS l WHERE '*list*' || l.owner = presentity
+		AND NOT EXISTS (SELECT FROM active_watchers AS w WHERE w.callid = l.dialog);
 	DELETE FROM presence_gone AS g WHERE NOT EXISTS (SELECT FROM active_watchers AS w WHERE w.callid = g.callid);
 	FOR dialog IN
 		SELECT id, presence_status(presence_level(presentity, watcher_username || '@' || watcher_domain, flags & 4 <> 0)) AS status

@@ -42,6 +42,8 @@ def settings(tmp_path: Path) -> Settings:
                 "web_external": "web.contoso.example",
             }
         ],
+        "pool": "fe.inside.contoso.example",
+        "database": None,
         "tables": str(tables),
     }
     path = tmp_path / "settings.json"

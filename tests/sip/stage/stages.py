@@ -421,7 +421,10 @@ class FrontEndStage(Stage):
                 self.tables.rpc("ul.rm", "location", user)
             except Exception:
                 continue
-        self.sql("TRUNCATE presentity, active_watchers, watchers, presence_changed, presence_gone")
+        self.sql(
+            "TRUNCATE presentity, active_watchers, watchers, xcap, contacts, presence_changed, presence_gone"
+            ", presence_lists, presence_states CASCADE"
+        )
 
     def sql(self, statement: str) -> str:
         """What PostgreSQL says, as text."""

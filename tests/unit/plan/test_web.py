@@ -33,7 +33,8 @@ def web(name: str, host: str) -> web_service.Settings:
 
 def test_proxy_publishes_names_and_only_paths_that_exist() -> None:
     sites = {site.host: site for site in proxy("contoso", "proxy1").sites}
-    assert sites["web.contoso.example"].paths == web_service.SERVED
+    assert sites["web.contoso.example"].paths == (*web_service.SERVED, *web_service.HOME_SERVED)
+    assert sites["dirweb.contoso.example"].paths == web_service.SERVED
     assert sites["dirweb.contoso.example"].upstream == "director.inside.contoso.example_4443"
     assert sites["lyncdiscover.contoso.example"].upstream == "director.inside.contoso.example_4443"
     assert "/user" not in sites["lyncdiscover.contoso.example"].paths

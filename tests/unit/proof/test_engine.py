@@ -353,3 +353,30 @@ def test_what_could_not_be_put_right_is_told_and_nothing_is_proven_by_it(registr
     assert results.summary["proven"] == 1
     assert results.problems == ("not put right: power: host: no route",)
     assert not results.proven
+
+
+def test_a_cell_waits_for_those_it_comes_after_and_for_nobody_who_does_not_run(registrar, authority):
+    first = register(registrar, authority, "alice", Expected(True), name="first")
+    second = register(registrar, authority, "bob", Expected(True), name="second")
+    after = ("sign-in/here/ipv4/first", "sign-in/here/ipv4/nowhere")
+    seen = run([Case(second, after=after), Case(first)], registrar)
+    assert verdicts(seen) == {"first": "proven", "second": "proven"}
+    who = [message.get("From").split("sip:")[1].split("@")[0] for message in registrar.seen]
+    assert who == sorted(who), "alice is done before bob begins"
+
+
+def test_what_is_published_must_be_told(registrar, authority):
+    registrar.passwords["bob"] = "builder"
+    alice = register(registrar, authority, "alice", Expected(True), session="alice", name="alice")
+    watch = replace(
+        alice, id="presence/here/ipv4/subscribe", probe="sip.subscribe",
+        arguments=alice.arguments | {"to": "bob@lab.example", "dialog": "buddy"},
+    )  # fmt: skip
+    bob = register(registrar, authority, "bob", Expected(True), session="bob", name="bob")
+    publish = replace(bob, id="presence/here/ipv4/publish", probe="sip.publish")
+    receiver = Receiver("here", "alice")
+    # The peer tells only who asks anew: a state that is published after the subscription never arrives.
+    late = run(
+        [Case(alice, "sign-in"), Case(watch), Case(publish, receiver=receiver, after=(watch.id,))], registrar
+    )
+    assert (verdicts(late)["subscribe"], verdicts(late)["publish"]) == ("proven", "broken")

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import uvicorn
 
-from edgewright_web import app
-from edgewright_web.settings import load
+from edgewright_web import app, xcap
+from edgewright_web.settings import Settings, load
 
 _FIRST_SOCKET = 3
 
@@ -35,6 +35,15 @@ def _notify(message: str) -> None:
             channel.sendto(message.encode(), address.replace("@", "\0", 1) if address[0] == "@" else address)
 
 
+def _documents(settings: Settings) -> xcap.Documents | None:
+    if settings.database is None:
+        return None
+    # Its library is asked for only where a database is.
+    from edgewright_web.database import Documents  # noqa: PLC0415
+
+    return Documents(settings.database)
+
+
 def main() -> None:
     """Serve one site until told to stop."""
     parser = argparse.ArgumentParser(prog="edgewright-web")
@@ -50,7 +59,7 @@ def main() -> None:
     if arguments.check:
         return
     config = uvicorn.Config(
-        app.create(settings, arguments.site),
+        app.create(settings, arguments.site, _documents(settings)),
         lifespan="off",
         log_level="warning",
         access_log=False,

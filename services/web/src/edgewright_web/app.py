@@ -16,7 +16,7 @@ from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Re
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from edgewright_web import autodiscover, log, page
+from edgewright_web import autodiscover, log, page, xcap
 from edgewright_web.digest import Digest, Nonces
 from edgewright_web.problems import ProblemError
 from edgewright_web.settings import Settings, Site
@@ -50,8 +50,8 @@ class _CaseInsensitivePath:
 class Web:
     """The handlers of one site."""
 
-    def __init__(self, settings: Settings, site: Site) -> None:
-        self.settings, self.site = settings, site
+    def __init__(self, settings: Settings, site: Site, documents: xcap.Documents | None = None) -> None:
+        self.settings, self.site, self.documents = settings, site, documents
         self.party = "remote" if site == "external" else "internal"
         prefix = "lyncdiscover" if site == "external" else "lyncdiscoverinternal"
         self.discovery = {f"{prefix}.{domain}" for domain in settings.domains}
@@ -76,6 +76,13 @@ class Web:
             Route(f"{base}/user", self.user),
             Route(f"{base}/oauth/user", self.user),
         ]
+        if self.documents is not None:
+            methods = ["GET", "PUT", "DELETE"]
+            routes += [
+                Route(f"{xcap.ROOT}/xcap-caps/global/index", self.xcap_capabilities),
+                Route(xcap.ROOT, self.xcap_document, methods=methods),
+                Route(f"{xcap.ROOT}/{{path:path}}", self.xcap_document, methods=methods),
+            ]
         if self.site == "internal":
             routes += [Route(path, self.health) for path in _INTERNAL_ONLY]
         app = Starlette(
@@ -84,6 +91,7 @@ class Web:
                 ProblemError: self._problem,
                 HTTPException: self._http_exception,
                 TablesError: self._unavailable,
+                xcap.UnavailableError: self._unavailable,
                 Exception: self._crash,
             },
         )
@@ -167,6 +175,56 @@ class Web:
         html = self.template.render(page.content(self.settings, self.site, user, outside))
         return HTMLResponse(html, headers={"Cache-Control": "no-store", **page.HEADERS})
 
+    async def xcap_capabilities(self, request: Request) -> Response:
+        """What of XCAP is served."""
+        await run_in_threadpool(self._signed_in, request)
+        return Response(xcap.capabilities(), media_type=xcap.CAPABILITIES_TYPE)
+
+    async def xcap_document(self, request: Request) -> Response:
+        """A document of the signed-in user; who is homed elsewhere is told where."""
+        user = await run_in_threadpool(self._signed_in, request)
+        if user.home != self.settings.pool:
+            return self._at_home(request, user)
+        document = xcap.named(request.path_params.get("path", ""), user.address)
+        body = await _body(request, xcap.LIMIT + 1) if request.method == "PUT" else b""
+        return await run_in_threadpool(self._xcap, request, document, body)
+
+    def _at_home(self, request: Request, user: User) -> Response:
+        home = self.settings.homes[user.home]
+        web = home.web_external if self.site == "external" else home.web_internal
+        if web is None:
+            raise ProblemError(HTTPStatus.SERVICE_UNAVAILABLE, "web-not-published", user=user.address)
+        return RedirectResponse(f"https://{web}{_target(request)}", HTTPStatus.PERMANENT_REDIRECT)
+
+    def _xcap(self, request: Request, document: xcap.Document, body: bytes) -> Response:
+        assert self.documents is not None  # its routes are there only then
+        if_match = xcap.tags(request.headers.get("if-match"))
+        if_none_match = xcap.tags(request.headers.get("if-none-match"))
+        headers = {"Cache-Control": "no-store"}
+        if request.method == "PUT":
+            xcap.check(document, request.headers.get("content-type", ""), body)
+            tag = xcap.new_tag()
+            status = self.documents.put(document, body, tag, if_match, if_none_match)
+            if status == HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+                raise xcap.too_many(document.address)
+            if status != HTTPStatus.PRECONDITION_FAILED:
+                headers["ETag"] = f'"{tag}"'
+            return Response(status_code=status, headers=headers)
+        if request.method == "DELETE":
+            return Response(
+                status_code=self.documents.delete(document, if_match, if_none_match), headers=headers
+            )
+        found = self.documents.get(document)
+        if found is None:
+            return Response(status_code=HTTPStatus.NOT_FOUND, headers=headers)
+        content, tag = found
+        headers["ETag"] = f'"{tag}"'
+        if if_match and not {"*", tag} & set(if_match):
+            return Response(status_code=HTTPStatus.PRECONDITION_FAILED, headers=headers)
+        if {"*", tag} & set(if_none_match):
+            return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
+        return Response(content, media_type=document.application.media_type, headers=headers)
+
     async def health(self, _: Request) -> Response:
         """Whether this host can serve users; inside only."""
         await run_in_threadpool(self.tables.check)
@@ -209,6 +267,16 @@ class Web:
         return await self._problem(request, ProblemError(HTTPStatus.INTERNAL_SERVER_ERROR))
 
 
+async def _body(request: Request, most: int) -> bytes:
+    """The body, or so much of it that it is too long."""
+    read = b""
+    async for piece in request.stream():
+        read += piece
+        if len(read) >= most:
+            break
+    return read[:most]
+
+
 def _target(request: Request) -> str:
     """The request target as it was sent, which the digest covers."""
     path: bytes = request.scope["raw_path"]
@@ -222,6 +290,8 @@ def _correlation(request: Request) -> str:
     return given if _REQUEST_ID.fullmatch(given) else secrets.token_hex(16)
 
 
-def create(settings: Settings, site: Site) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
-    """The application of `site`."""
-    return Web(settings, site).application()
+def create(
+    settings: Settings, site: Site, documents: xcap.Documents | None = None
+) -> Callable[[Scope, Receive, Send], Awaitable[None]]:
+    """The application of `site`; `documents` where the pool homes users."""
+    return Web(settings, site, documents).application()

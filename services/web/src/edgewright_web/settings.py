@@ -39,6 +39,9 @@ class Settings:
     organization: str
     realm: str
     domains: tuple[str, ...]
+    pool: str
+    database: dict[str, str] | None
+    """Where the documents of the pool's users are (libpq's parameters); None: it homes nobody."""
     web: dict[Site, str]
     """This pool's own web FQDN per site, for links."""
     homes: dict[str, Home]
@@ -70,6 +73,8 @@ def load(path: Path, nonce_secret: Path) -> Settings:
         organization=document["organization"],
         realm=document["realm"],
         domains=tuple(document["domains"]),
+        pool=document["pool"],
+        database=document["database"],
         web=document["web"],
         homes={home["pool"]: _home(home) for home in document["homes"]},
         tables=Path(document["tables"]),
