@@ -17,7 +17,7 @@ from edgewright.model.deployment import Deployment
 from edgewright.model.directory import PolicyKind
 from edgewright.model.policy import AccessEdge
 from edgewright.model.setting import PolicyObject, Setting
-from edgewright.proof import expect, messages, sign_in, web
+from edgewright.proof import contacts, expect, messages, presence, sign_in, web
 from edgewright.proof.case import RIGHT, Case, Maker, Receiver
 from edgewright.proof.scope import Scope, Seat
 from edgewright.proof.types import Cell, Expected
@@ -214,6 +214,15 @@ def _discovers(_: Scope, deployment: Deployment, seat: Seat, subject: str, __: s
     return expect.web(deployment, Request(expect.party(seat), "sign-in", who=subject))
 
 
+def _watches(_: Scope, deployment: Deployment, seat: Seat, subject: str, other: str) -> Expected:
+    request = Request(expect.party(seat), presence.FEATURE, who=subject, to=other)
+    return _challenged(expect.of(deployment, request))
+
+
+def _edits_contacts(_: Scope, deployment: Deployment, seat: Seat, subject: str, __: str) -> Expected:
+    return expect.web(deployment, Request(expect.party(seat), contacts.FEATURE, who=subject))
+
+
 def _at(scope: Scope, seat: Seat, user: str, **more: Any) -> dict[str, Any]:
     where = scope.sip(seat, user.partition("@")[2]) or {}
     return where | {"user": user, "password": RIGHT} | more
@@ -250,6 +259,25 @@ def _autodiscover_cell(
     )
 
 
+def _watch_cell(
+    scope: Scope, seat: Seat, maker: Maker, name: str, expected: Expected, subject: str, other: str
+) -> Cell:
+    held = {"session": session(subject, seat)} if expected.allowed else {}
+    arguments = _at(scope, seat, subject, to=other, expires=0, **held)
+    return maker.at(seat, name, "", expected, "sip.subscribe", arguments, impact="changes")
+
+
+def _contacts_cell(
+    scope: Scope, seat: Seat, maker: Maker, name: str, expected: Expected, subject: str, _: str
+) -> Cell | None:
+    where = contacts.place(scope, seat, subject, contacts.path_of(subject))
+    if where is None:
+        return None
+    # Whether there is a list or none: it is served.
+    arguments = where | {"user": subject, "password": RIGHT, "accept": [200, 404]}
+    return maker.at(seat, name, "", expected, "http.request", arguments, impact="changes")
+
+
 def _reached_cell(
     scope: Scope, seat: Seat, maker: Maker, name: str, expected: Expected, subject: str, other: str
 ) -> Cell:
@@ -261,6 +289,8 @@ ASKS = (
     Ask("message", _sends, _message_cell, delivers=True),
     Ask("message-to", _reaches, _reached_cell),
     Ask("autodiscover", _discovers, _autodiscover_cell),
+    Ask("presence", _watches, _watch_cell),
+    Ask("contacts", _edits_contacts, _contacts_cell),
 )
 
 

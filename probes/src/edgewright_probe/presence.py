@@ -17,7 +17,7 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from .observation import HaltError, Observation, Transcript
-from .sip import Sessions, observed
+from .sip import Sessions, observed, open_agent
 from .sip_client import Agent, Answer, Arrival, Request
 
 EXPIRES = 300
@@ -144,12 +144,19 @@ async def _publish(
 async def subscribe(arguments: dict[str, Any], presences: Presences, transcript: Transcript) -> Observation:
     """Subscribe to `to` and wait for the first NOTIFY that follows (`timeout` s).
 
+    In a held `session`; else on a connection of its own that has not signed in, and without a NOTIFY.
     `package` is the Event, `expires` in seconds (0: ask once), `list` true asks for a list of resources (RFC
     4662), `to_tag` pretends to be in a dialog. `shown` has the answer's status and, of the NOTIFY,
     `subscription` (active, pending, terminated), `basic`, `activities`, `notes`, `places`; `watchers` of
     watcher information; `resources` (address -> basic) of a list.
     """
-    session = arguments["session"]
+    session = arguments.get("session")
+    if session is None:
+        agent = await open_agent(arguments, transcript)
+        try:
+            return observed((await _begin(agent, arguments, 0, transcript))[1])
+        finally:
+            await agent.connection.close()
     agent, answer = await presences.sessions.get(session, arguments, transcript)
     if answer is not None and answer.final.status != 200:
         return observed(answer)
