@@ -22,6 +22,8 @@ from edgewright.model.files import write_private
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 Eku = Literal["server", "client"]
+Flaw = Literal["expired", "self_signed", "revoked", "stranger"]
+"""What may be wrong with a certificate that a lab's impostor shows."""
 
 USAGE = {"server": ExtendedKeyUsageOID.SERVER_AUTH, "client": ExtendedKeyUsageOID.CLIENT_AUTH}
 CA_DAYS = 3650
@@ -40,6 +42,7 @@ class Authority:
     """
 
     def __init__(self, folder: Path, name: str, password: bytes) -> None:
+        self._folder = folder
         with locked(folder):
             if not (folder / "ca.pem").exists():
                 _make_authority(folder, name, password)
@@ -55,8 +58,17 @@ class Authority:
             return False
         return True
 
-    def sign(self, request: str, sans: Sequence[str], eku: Iterable[Eku], days: int = LEAF_DAYS) -> str:
+    def sign(
+        self,
+        request: str,
+        sans: Sequence[str],
+        eku: Iterable[Eku],
+        days: int = LEAF_DAYS,
+        now: dt.datetime | None = None,
+    ) -> str:
         """A certificate for the key of a request, with the names and purposes given here, not the request's.
+
+        It begins `now` and ends `days` later.
 
         Raises:
             ValueError: the request is not signed by its own key.
@@ -65,7 +77,7 @@ class Authority:
         if not asked.is_signature_valid:
             raise ValueError("the certificate request is not signed by its own key")
         public = asked.public_key()
-        now = dt.datetime.now(dt.UTC)
+        now = now or dt.datetime.now(dt.UTC)
         name = [x509.NameAttribute(NameOID.COMMON_NAME, sans[0])] if len(sans[0]) <= 64 else []
         builder = (
             x509.CertificateBuilder()
@@ -88,6 +100,41 @@ class Authority:
         )
         made = builder.sign(self._key, hashes.SHA256())
         return made.public_bytes(serialization.Encoding.PEM).decode()
+
+    def revoked(self) -> frozenset[int]:
+        """Serial numbers of the certificates that are good no more."""
+        path = self._folder / "crl.pem"
+        if not path.exists():
+            return frozenset()
+        return frozenset(one.serial_number for one in x509.load_pem_x509_crl(path.read_bytes()))
+
+    def revocation_list(self) -> str:
+        """The revocation list as PEM (RFC 5280 section 5); an empty one is made at the first call."""
+        if not (self._folder / "crl.pem").exists():
+            self._revoke(())
+        return (self._folder / "crl.pem").read_text(encoding="ascii")
+
+    def revoke(self, serial: int) -> None:
+        """Put a certificate on the revocation list."""
+        self._revoke((serial,))
+
+    def _revoke(self, serials: Iterable[int]) -> None:
+        now = dt.datetime.now(dt.UTC)
+        with locked(self._folder):
+            builder = (
+                x509.CertificateRevocationListBuilder()
+                .issuer_name(self.certificate.subject)
+                .last_update(now - BACKDATED)
+                .next_update(self.certificate.not_valid_after_utc)
+            )
+            for serial in sorted({*self.revoked(), *serials}):
+                entry = (
+                    x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(now - BACKDATED)
+                )
+                builder = builder.add_revoked_certificate(entry.build())
+            made = builder.sign(self._key, hashes.SHA256())
+            text = made.public_bytes(serialization.Encoding.PEM).decode()
+            write_private(self._folder / "crl.pem", text)
 
 
 @contextmanager
@@ -125,6 +172,25 @@ def load_key(data: bytes, password: bytes | None = None) -> PrivateKey:
     if not isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise TypeError("neither an EC nor an RSA key")
     return key
+
+
+def self_signed(key: PrivateKey, sans: Sequence[str]) -> str:
+    """A certificate that its own key has signed: it proves nothing to anybody."""
+    now = dt.datetime.now(dt.UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, sans[0])])
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - BACKDATED)
+        .not_valid_after(now + dt.timedelta(days=LEAF_DAYS))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName(san) for san in sans]), critical=False)
+        .add_extension(x509.ExtendedKeyUsage(USAGE.values()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    return made.public_bytes(serialization.Encoding.PEM).decode()
 
 
 def request_for(key: PrivateKey, sans: Sequence[str]) -> str:

@@ -166,16 +166,23 @@ def up(
     offline: Offline = False,
     verbose: Verbose = False,
 ) -> None:
-    """From nothing to proven: provision, configure, prove, write the evidence. Again: changes nothing."""
+    """From nothing to proven: provision, configure, prove, write the evidence. Again: changes nothing.
+
+    Partners that are deployments of their own come along.
+    """
     _directory(folder, offline=offline)
     deployment = load(folder)
-    planning.make(deployment)
+    together = deployment.together
+    for one in together:
+        planning.make(one)
     with Progress(verbose=verbose) as progress:
-        credentials.make_lab(deployment)
-        provisioning.up(folder, progress)
+        for one in together:
+            credentials.make_lab(one)
+            provisioning.up(one.folder, progress)
         if hosts_only:
             return
-        _configure(folder, progress)
+        for one in together:
+            _configure(one.folder, progress)
     if not no_verify:
         _prove(folder, disrupt=True)
 
@@ -184,9 +191,10 @@ def up(
 def env(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
     """Print the environment for a bare pulumi, ansible-playbook or pytest; gets what they need first."""
     place = paths.find()
-    credentials.make_lab(load(folder))
     with Progress(verbose=verbose) as progress:
-        found = provisioning.ready(folder, progress)
+        for one in load(folder).together:
+            credentials.make_lab(one)
+            found = provisioning.ready(one.folder, progress)
     playbook = {
         name: value for name, value in configure.environment(place).items() if name.startswith("ANSIBLE_STRA")
     }
@@ -260,9 +268,14 @@ def report(folder: FolderArgument = CONTOSO) -> None:
 
 @app.command()
 def status(folder: FolderArgument = CONTOSO) -> None:
-    """How every host answers, what failed there, own additions, and whether it enforces what is described."""
+    """How every host answers, what failed there, own additions, and whether it enforces what is described.
+
+    Partners that are deployments of their own are looked at, too.
+    """
     found = looking.status(folder.resolve().name)
-    drift = enforcing.drift_of(load(folder))
+    together = load(folder).together
+    found += [host for one in together[1:] for host in looking.status(one.name)]
+    drift = [answer for one in together for answer in enforcing.drift_of(one)]
     table = Table()
     for title in ("host", "kind", "address"):
         table.add_column(title, no_wrap=True)
@@ -308,13 +321,14 @@ def ssh(
     command: Annotated[list[str] | None, typer.Argument(help="What to run there.")] = None,
     folder: FolderOption = CONTOSO,
 ) -> None:
-    """Log in to a host, or run a command there."""
-    raise typer.Exit(looking.ssh(folder.resolve().name, host, command or []))
+    """Log in to a host, a partner's too, or run a command there."""
+    names = [one.name for one in load(folder).together]
+    raise typer.Exit(looking.ssh(names, host, command or []))
 
 
 @app.command()
 def down(folder: FolderArgument = CONTOSO, verbose: Verbose = False) -> None:
-    """Remove all that `up` made, and nothing else."""
+    """Remove all that `up` made, partners' deployments too, and nothing else."""
     with Progress(verbose=verbose) as progress:
         done = provisioning.down(folder, progress)
     typer.echo(", ".join(f"{count} {word}" for word, count in done.counts.items()) or "nothing was there")

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
+import posixpath
 import subprocess
 import tarfile
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from edgewright.model.load import load
+from edgewright.model.load import load, read_file
+from edgewright.model.surroundings import Surroundings
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from edgewright.model.deployment import Deployment
 
 
@@ -33,12 +38,31 @@ def at(folder: Path, revision: str) -> Deployment:
         commit = _git(folder, "rev-parse", "--verify", f"{revision}^{{commit}}").decode().strip()
     except RevisionError:
         raise RevisionError(f"{revision} is neither a deployment's folder nor a git revision") from None
-    archive = _git(folder, "archive", "--format=tar", f"{commit}:{prefix}", top=True)
     with tempfile.TemporaryDirectory(prefix="edgewright-") as scratch:
-        target = Path(scratch) / folder.resolve().name
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(target, filter="data")
+        top = Path(scratch) / "top"
+        target = top / (prefix or folder.resolve().name)
+        _extract(folder, f"{commit}:{prefix}", target)
+        for other in _others(target, prefix):
+            with contextlib.suppress(RevisionError):  # that it is missing is said by `load`
+                _extract(folder, f"{commit}:{other}", top / other)
         return load(target)
+
+
+def _extract(folder: Path, tree: str, target: Path) -> None:
+    archive = _git(folder, "archive", "--format=tar", tree, top=True)
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        tar.extractall(target, filter="data")
+
+
+def _others(target: Path, prefix: str) -> Iterator[str]:
+    """Paths in the repository of the deployments on which this one leans: its partners, its Internet."""
+    surroundings, _ = read_file(target, "surroundings.yml")
+    if isinstance(surroundings, Surroundings):
+        named = [partner.deployment for partner in surroundings.partners.values()]
+        for other in (*named, surroundings.internet):
+            path = posixpath.normpath(posixpath.join(prefix, other)) if other else ".."
+            if not path.startswith(".."):
+                yield path
 
 
 def other(folder: Path, what: str) -> Deployment:

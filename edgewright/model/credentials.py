@@ -100,8 +100,15 @@ def location(deployment: Deployment) -> Path:
     made = state_folder(deployment) / "credentials.yml"
     if own.exists():
         return own
-    lab = deployment.surroundings is not None and deployment.surroundings.accounts
-    return made if made.exists() or lab else own
+    return made if made.exists() or _wanted(deployment) else own
+
+
+def _wanted(deployment: Deployment) -> tuple[str, ...]:
+    """Test accounts whose passwords a lab makes: its users', and those of the partners that it makes."""
+    given = deployment.surroundings
+    if given is None:
+        return ()
+    return (*given.accounts, *(address for _, _, partner in given.hosts() for address in partner.accounts))
 
 
 def load(deployment: Deployment) -> Credentials:
@@ -128,10 +135,15 @@ def load(deployment: Deployment) -> Credentials:
 def accounts(deployment: Deployment) -> dict[str, str]:
     """Passwords of the test accounts by SIP address; they stay here and travel only to the probes' stdin.
 
+    With those of partners that are deployments of their own.
+
     Raises:
         CredentialsError: as for `load`.
     """
-    return _accounts(_accounts_file(deployment))
+    found: dict[str, str] = {}
+    for one in reversed(deployment.together):
+        found |= _accounts(_accounts_file(one))
+    return found
 
 
 def make_lab(deployment: Deployment) -> Made:
@@ -145,7 +157,7 @@ def make_lab(deployment: Deployment) -> Made:
     """
     made = Made()
     path = location(deployment)
-    wanted = deployment.surroundings.accounts if deployment.surroundings else ()
+    wanted = _wanted(deployment)
     if path.parent == deployment.folder or not wanted:
         return made
     _password(create=True)
@@ -158,7 +170,8 @@ def make_lab(deployment: Deployment) -> Made:
         if address not in kept:
             kept[address] = random.token_urlsafe(18)
             made.passwords.append(address)
-    tested = {address: digest(address, deployment.realm, password) for address, password in kept.items()}
+    own = deployment.surroundings.accounts if deployment.surroundings else ()
+    tested = {address: digest(address, deployment.realm, kept[address]) for address in own}
     others = {
         address: known
         for address, known in existing.users.items()

@@ -19,7 +19,7 @@ from edgewright.model.ldap import LdapDirectory, LdapGroups, LdapUsers
 from edgewright.model.lint import RULES
 from edgewright.model.load import FILES
 from edgewright.model.messages import members, type_words
-from edgewright.model.surroundings import Surroundings, Vantage, World
+from edgewright.model.surroundings import Astray, Impostor, Partner, Surroundings, Vantage, World
 from edgewright.model.topology import (
     Acme,
     Addresses,
@@ -74,7 +74,7 @@ MODELS: dict[str, tuple[type[BaseModel], ...]] = {
     ),
     "users.yml": (Directory, User),
     "ldap.yml": (LdapDirectory, LdapUsers, LdapGroups),
-    "surroundings.yml": (Surroundings, Vantage, World),
+    "surroundings.yml": (Surroundings, Vantage, World, Partner, Impostor, Astray),
 }
 """What each file is made of; policies.yml has a document of its own, docs/policies.md."""
 

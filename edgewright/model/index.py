@@ -114,6 +114,8 @@ def hosts(deployment: Deployment) -> Iterator[HostAt]:
         yield HostAt(world.host, "surroundings.yml", ("world", "host"), None, None, world.existing)
     for name, vantage in surroundings.vantages.items():
         yield HostAt(name, "surroundings.yml", ("vantages", name), None, None, vantage.existing)
+    for name, place, partner in surroundings.hosts():
+        yield HostAt(name, "surroundings.yml", (*place, "host"), None, None, partner.existing)
 
 
 def listeners(pool: EdgePool) -> dict[EdgeService, EdgeListener]:

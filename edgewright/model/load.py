@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,7 @@ from edgewright.model.base import Model
 from edgewright.model.checks import examine
 from edgewright.model.deployment import Deployment
 from edgewright.model.directory import Directory
-from edgewright.model.documents import Document, read
+from edgewright.model.documents import Document, Place, read
 from edgewright.model.findings import Finding, InputErrors
 from edgewright.model.ldap import LdapDirectory
 from edgewright.model.messages import nearest, translate
@@ -52,10 +53,53 @@ def load(path: Path) -> Deployment:
 
 
 def attempt(path: Path, source: Directory | None = None) -> tuple[Deployment | None, list[Finding]]:
-    """Read a folder without comparing objects; the deployment is None where there is not enough for one.
+    """Read a folder, and those that it leans on, without comparing objects.
 
-    Where there is `ldap.yml`, its users and groups are those of `source`, else those last read from there.
+    The deployment is None where there is not enough for one. Where there is `ldap.yml`, its users and groups
+    are those of `source`, else those last read from there.
     """
+    deployment, findings = _alone(path, source)
+    if deployment is None or deployment.surroundings is None:
+        return deployment, findings
+    internet, partners = None, {}
+    if deployment.surroundings.internet is not None:
+        internet = _other(deployment, deployment.surroundings.internet, ("internet",), findings)
+    for domain, partner in deployment.surroundings.partners.items():
+        if partner.deployment is not None:
+            place = ("partners", domain, "deployment")
+            other = _other(deployment, partner.deployment, place, findings)
+            if other is not None:
+                partners[domain] = _on(other, deployment)
+    summed = hashlib.sha256(deployment.digest.encode())
+    for domain in sorted(partners):
+        summed.update(f"{domain}={partners[domain].digest}".encode())
+    whole = summed.hexdigest() if partners else deployment.digest
+    return replace(deployment, internet=internet, partners=partners, digest=whole), findings
+
+
+def _other(deployment: Deployment, folder: str, place: Place, findings: list[Finding]) -> Deployment | None:
+    """Another deployment's folder; what is wrong there is its own operator's, here it is one finding."""
+    path = deployment.folder / folder
+    other, theirs = _alone(path) if path.is_dir() else (None, [])
+    if other is not None and not theirs and not (theirs := examine(other)):
+        return other
+    says = f"{folder} has errors; `edgewright check` there shows them" if theirs else f"there is no {folder}"
+    document = deployment.documents.get("surroundings.yml")
+    line = document.line(place) if document else 1
+    findings.append(Finding(deployment.folder / "surroundings.yml", line, says))
+    return None
+
+
+def _on(partner: Deployment, deployment: Deployment) -> Deployment:
+    """A partner with this deployment's Internet, if it says that it is there."""
+    given = partner.surroundings.internet if partner.surroundings else None
+    if given is None or (partner.folder / given).resolve() != deployment.folder:
+        return partner
+    return replace(partner, internet=deployment)
+
+
+def _alone(path: Path, source: Directory | None = None) -> tuple[Deployment | None, list[Finding]]:
+    """Read one folder by itself."""
     folder = path.resolve()
     if not folder.is_dir():
         return None, [
@@ -91,6 +135,12 @@ def attempt(path: Path, source: Directory | None = None) -> tuple[Deployment | N
         documents=documents,
     )
     return deployment, findings
+
+
+def read_file(folder: Path, name: str) -> tuple[Model | None, list[Finding]]:
+    """One file of a deployment's folder by itself; None where it is missing or wrong."""
+    findings: list[Finding] = []
+    return _file(folder, name, FILES[name], {}, findings), findings
 
 
 def digest(

@@ -327,7 +327,10 @@ class Acme(Model):
 
 
 class Certificates(Model):
-    """Source per slot; `outside` and `inside` are the defaults for slots facing that side."""
+    """Source per slot; `outside` and `inside` are the defaults for slots facing that side.
+
+    Paths are on the controller, relative to the deployment's folder.
+    """
 
     outside: CertificateSource = "acme"
     """Source for what outsiders see."""
@@ -339,6 +342,10 @@ class Certificates(Model):
     """The ACME directory; left out: the surroundings'."""
     renew_before_days: int = Field(default=30, ge=1, le=365)
     """Renew when fewer days than this are left."""
+    partner_roots: tuple[str, ...] = ()
+    """PEM files with further roots of partners' certificates, besides those of the outside source."""
+    revoked: tuple[str, ...] = ()
+    """PEM files with revocation lists of authorities that certify partners (RFC 5280 section 5)."""
 
 
 class Waiver(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from edgewright.plan import addresses, certificates, dns, flows, hosts, publications, roles
+from edgewright.plan import certificates, dns, flows, hosts, internet, publications, roles
 from edgewright.plan.types import Plan, PlanError
 
 if TYPE_CHECKING:
@@ -20,13 +20,14 @@ def base(deployment: Deployment) -> roles.Base:
     Raises:
         PlanError: what cannot be planned as described.
     """
-    networks = addresses.networks(deployment.topology)
+    networks = internet.networks(deployment)
     pools = hosts.pools(deployment.topology)
     found = roles.Base(
         deployment=deployment,
         networks=networks,
         pools=pools,
         hosts=hosts.make(deployment, networks, pools),
+        others={domain: base(partner) for domain, partner in sorted(deployment.partners.items())},
     )
     found = replace(found, publications=publications.make(found))
     found = replace(found, zones=dns.make(found), certificates=certificates.make(found))

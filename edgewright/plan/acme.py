@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from edgewright.plan import internet
+
 if TYPE_CHECKING:
     from edgewright.plan.roles import Base
     from edgewright.plan.types import Address
@@ -44,9 +46,9 @@ def directory(base: Base) -> Directory | None:
             given.profile,
             False,
         )
-    world = next(iter(base.of_kind("world")), None)
+    world = internet.of(base.deployment)
     if world is None:
         return None
     url = f"https://{world.fqdn}:{WORLD_PORT}/dir"
-    server = world.addresses()[0]
-    return Directory(url, world.fqdn, WORLD_PORT, server, "acme", None, None, None, True)
+    key = internet.tsig_key(base.deployment)
+    return Directory(url, world.fqdn, WORLD_PORT, world.addresses[0], key, None, None, None, True)

@@ -25,6 +25,8 @@ BLOCKS = {
     "dns": (140, 60),
     "reverse_proxy": (140, 60),
     "world": (140, 60),
+    "partner": (170, 20),
+    "impostor": (190, 10),
     "vantage": (200, 55),
     "firewall_outer": (2, 17),
     "firewall_inner": (3, 17),
@@ -72,6 +74,10 @@ class Allocator:
             for bridge in (plan.bridge4, plan.bridge6):
                 if bridge:
                     self._owner[bridge] = f"the bridge of network {plan.name}"
+
+    def reserve(self, address: Address, owner: str) -> None:
+        """Keep an address that is somebody else's."""
+        self._owner.setdefault(address, owner)
 
     def take(
         self, host: str, block: str, network: str, given: Addresses | None, families: Iterable[str] = BOTH

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from edgewright.model.topology import (
     FrontEndPool,
     Host,
 )
-from edgewright.plan import publications
+from edgewright.plan import internet, publications
 from edgewright.plan.edges import edge_pools, federation_edge, first_pool, primary_edge, xmpp_edge
 from edgewright.plan.types import Record, ZonePlan
 
@@ -88,10 +89,14 @@ def _order(record: Record) -> tuple[list[str], str]:
 
 def _outside(base: Base) -> _Zones:
     topology = base.topology
-    world = next(iter(base.of_kind("world")), None)
+    world = internet.of(base.deployment)
     names = {topology.internal_domain, *topology.sip_domains}
     apexes = [*topology.sip_domains]
-    strangers = tuple(host for host in base.of_kind("world", "vantage") if host.fqdn.endswith(".test"))
+    strangers = tuple(
+        host
+        for host in base.of_kind("world", "vantage", "partner", "impostor")
+        if host.fqdn.endswith(f".{internet.DOMAIN}")
+    )
     apexes += dict.fromkeys(host.fqdn.partition(".")[2] for host in strangers)
     zones = _Zones("outside", apexes, (world.fqdn,) if world else ())
 
@@ -232,9 +237,47 @@ def _members(base: Base, pool: PoolPlan, part: Part) -> tuple[Address, ...]:
     )
 
 
+def _strange(base: Base) -> tuple[ZonePlan, ...]:
+    """What the lab's Internet has besides: the zones of partners, and those that lead astray."""
+    world = internet.of(base.deployment)
+    surroundings = base.deployment.surroundings
+    if world is None or not world.own or surroundings is None:
+        return ()
+    domains = dict.fromkeys(
+        domain
+        for name, partner in surroundings.partners.items()
+        for domain in (name, *partner.also)
+        if partner.host
+    )
+    impostor = surroundings.impostor
+    apexes = [*domains, *([impostor.domain] if impostor else []), *surroundings.astray]
+    zones = _Zones("outside", apexes, (world.fqdn,))
+    for name, partner in surroundings.partners.items():
+        if partner.host:
+            _stranger(zones, base.hosts[partner.host], name, partner.also)
+    if impostor:
+        _stranger(zones, base.hosts[impostor.host], impostor.domain)
+    for domain, astray in surroundings.astray.items():
+        if astray.srv:
+            zones.add("L08", f"_sipfederationtls._tcp.{domain}", "SRV", f"0 0 {SIP_TLS} {astray.srv}.")
+        if astray.srv and astray.at:
+            zones.addresses("L08", astray.srv, base.hosts[astray.at].addresses())
+    here = (o for o in base.others.values() if internet.shares(o.deployment, base.deployment))
+    others = (zone for other in here for zone in other.zones if zone.view == "outside")
+    return tuple(replace(zone, surroundings=True) for zone in (*others, *zones.plans()))
+
+
+def _stranger(zones: _Zones, host: HostPlan, name: str, also: Iterable[str] = ()) -> None:
+    """The names of a partner of the lab's: all its domains lead to one server."""
+    zones.addresses("L08", f"sip.{name}", host.addresses())
+    for domain in (name, *also):
+        zones.add("L08", f"_sip._tls.{domain}", "SRV", f"0 0 443 sip.{name}.")
+        zones.add("L08", f"_sipfederationtls._tcp.{domain}", "SRV", f"0 0 {SIP_TLS} sip.{name}.")
+
+
 def make(base: Base) -> tuple[ZonePlan, ...]:
-    """The outside zones, then the inside ones."""
-    return (*_outside(base).plans(), *_inside(base).plans())
+    """The outside zones, then those of the lab's Internet, then the inside ones."""
+    return (*_outside(base).plans(), *_strange(base), *_inside(base).plans())
 
 
 def text(zone: ZonePlan) -> str:

@@ -222,6 +222,9 @@ ROWS = (
     Row("L05", FRONT_END, "database_clients", "database", TCP, "5432", "postgresql", HOST, "database"),
     Row("L06", None, "existing", "any", UDP, "123", "", HOST, "time, existing hosts"),
     Row("L08", None, "any", "world", DNS, "53", "dns", HOST, "outside names, lab"),
+    Row("L19", None, "partners_acme", "world", TCP, "{acme}", "acme", HOST, "partners' certificates, lab"),
+    Row("L20", None, "any", "partners", TCP, "443", "partner", HOST, "users of the lab's partners"),
+    Row("L21", None, "any", "partners", TCP, "5061", "partner", HOST, "Edges to the lab's partners"),
     Row("L10", EDGE, "any", "av", UDP, "{relay}", "av", OUTER, "relayed media, in", platform="linux"),
     Row("L11", EDGE, "av", "any", UDP, "{relay}", "av", OUTER, "relayed media, out", "source", "linux"),
     Row(

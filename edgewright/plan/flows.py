@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Literal
 
 from edgewright.model.topology import EdgePool, FrontEndPool
-from edgewright.plan import acme, roles
+from edgewright.plan import acme, internet, roles
 from edgewright.plan.edges import federation_edge, media_pools, served_pools, xmpp_edge
 from edgewright.plan.flow_rows import ROWS, Row
 from edgewright.plan.types import Address, End, Flow, HostPlan, PlanError, PoolPlan, Subnet
@@ -199,10 +200,28 @@ def _resolver_clients(context: _Context) -> End:
 def _resolvers(context: _Context) -> End:
     """The outside resolvers: given ones, the world's, else any."""
     surroundings = context.base.deployment.surroundings
-    world = context.base.of_kind("world")
     if surroundings and surroundings.resolvers:
         return End("resolvers", (), (), tuple(surroundings.resolvers))
-    return context.facts.outer(world, "world") or ANY
+    return _world(context) or ANY
+
+
+def _world(context: _Context) -> End | None:
+    """The lab's Internet, whoever has it."""
+    found = internet.of(context.base.deployment)
+    return End("world", (found.host,) if found.own else (), (), found.addresses) if found else None
+
+
+def _partners_acme(context: _Context) -> End | None:
+    """Hosts of other deployments that get their certificates here: no place that the proof can try from."""
+    hosts = [
+        other.hosts[name]
+        for other in context.base.others.values()
+        for found in other.certificates
+        if found.source == "acme" and internet.shares(other.deployment, context.base.deployment)
+        for name in found.hosts
+    ]
+    addresses = [a for host in hosts for a in (host.interfaces[0].ipv4, host.interfaces[0].ipv6) if a]
+    return End("partners", (), tuple(ip_network(a) for a in dict.fromkeys(addresses))) if hosts else None
 
 
 def _forwarders(context: _Context) -> End | None:
@@ -222,7 +241,7 @@ def _acme_directory(context: _Context) -> End | None:
     found = context.facts.acme
     if found is None:
         return None
-    return context.facts.outer(context.base.of_kind("world"), "world") if found.world else End(found.host)
+    return _world(context) if found.world else End(found.host)
 
 
 def _acme_dns(context: _Context) -> End | None:
@@ -267,7 +286,9 @@ SELECTORS: dict[str, Callable[[_Context], End | None]] = {
     "acme_clients": _acme_clients,
     "acme_directory": _acme_directory,
     "acme_dns": _acme_dns,
-    "world": lambda c: c.facts.outer(c.base.of_kind("world"), "world"),
+    "world": lambda c: _world(c) if c.base.of_kind("world") else None,
+    "partners": lambda c: c.facts.outer(c.base.of_kind("partner", "impostor"), "lab partners"),
+    "partners_acme": _partners_acme,
     "existing": _existing,
 }
 

@@ -11,6 +11,8 @@ from edgewright.model.index import pools as pools_of
 from edgewright.model.topology import Addresses, EdgePool, EdgeService
 from edgewright.plan import roles
 from edgewright.plan.addresses import BOTH, Allocator
+from edgewright.plan.addresses import networks as networks_of
+from edgewright.plan.internet import DOMAIN, shared_network
 from edgewright.plan.types import (
     ExistingHost,
     HostPlan,
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from edgewright.model import Deployment
-    from edgewright.model.surroundings import Vantage, World
+    from edgewright.model.surroundings import Impostor, Partner, Vantage, World
     from edgewright.model.topology import EdgeListener, Existing, Host, Topology, Zone
     from edgewright.plan.types import Address, Kind
 
@@ -135,16 +137,21 @@ class _Builder:
         return Interface("eth0", network, first.ipv4, first.ipv6, extra), tuple(services)
 
     def surrounding(
-        self, name: str, kind: Kind, at: Vantage | World, families: frozenset[str] = BOTH
+        self,
+        name: str,
+        kind: Kind,
+        at: Vantage | World | Partner | Impostor,
+        families: frozenset[str] = BOTH,
+        silent_about: tuple[str, ...] = (),
     ) -> None:
-        """A vantage or the world host."""
+        """A vantage, the world, or a partner of the lab's."""
         ipv4, ipv6 = self.allocator.take(name, kind, at.network, at.addresses, families)
         inside = any(site.network("inside") == at.network for site in self.topology.sites.values())
         names_of_roles = roles.of_kind(kind)
         self.add(
             HostPlan(
                 name=name,
-                fqdn=f"{name}.{self.topology.internal_domain}" if inside else f"{name}.{at.network}.test",
+                fqdn=f"{name}.{self.topology.internal_domain if inside else f'{at.network}.{DOMAIN}'}",
                 kind=kind,
                 roles=names_of_roles,
                 pool=None,
@@ -156,6 +163,7 @@ class _Builder:
                 volumes=roles.volumes(names_of_roles),
                 surroundings=True,
                 existing=existing(at.existing),
+                silent_about=silent_about,
             )
         )
 
@@ -174,19 +182,40 @@ def make(
         PlanError: two hosts want one address or name, or a number does not fit its block.
     """
     builder = _Builder(deployment.topology, networks)
+    for address, owner in _taken(deployment).items():
+        builder.allocator.reserve(address, owner)
     for pool in found.values():
         for host in pool.pool.hosts:
             builder.member(pool, host)
     surroundings = deployment.surroundings
     if surroundings and surroundings.world:
-        builder.surrounding(surroundings.world.host, "world", surroundings.world)
+        dead = tuple(domain for domain, astray in surroundings.astray.items() if astray.dead)
+        builder.surrounding(surroundings.world.host, "world", surroundings.world, silent_about=dead)
     if surroundings:
         for name in sorted(surroundings.vantages):
             vantage = surroundings.vantages[name]
             builder.surrounding(name, "vantage", vantage, frozenset(vantage.families))
+        for name, _, partner in surroundings.hosts():
+            kind: Kind = "partner" if partner is not surroundings.impostor else "impostor"
+            builder.surrounding(name, kind, partner, frozenset(partner.families))
     if builder.allocator.problems:
         raise PlanError(tuple(builder.allocator.problems))
     return _routed(deployment.topology, networks, builder.hosts)
+
+
+def _taken(deployment: Deployment) -> dict[Address, str]:
+    """Addresses on the Internet of another deployment's lab that are its hosts' already."""
+    other = deployment.internet
+    shared = shared_network(other) if other else None
+    if other is None or shared is None:
+        return {}
+    alone = replace(other, internet=None, partners={})
+    theirs = make(alone, networks_of(alone.topology), pools(alone.topology))
+    return {
+        address: f"{other.name}'s {host.name}"
+        for host in theirs.values()
+        for address in host.addresses(shared.name)
+    }
 
 
 class _Router:

@@ -29,6 +29,11 @@ DROP_INVALID = "drop_invalid"
 DROP_FORWARD_INVALID = "drop_forward_invalid"
 DROP_SPOOFED = "drop_spoofed"
 """Counters of what is refused: to, from and through a host, without a connection, with a false source."""
+DROP_QUESTION = "drop_question"
+"""Counter of the world's questions about domains whose name servers are dead."""
+
+ASKED = ("", "sip", "_sip._tls", "_sipfederationtls._tcp", "_xmpp-server._tcp")
+"""Names below a domain about which somebody may ask."""
 
 NEIGHBOURS = "nd-neighbor-solicit, nd-neighbor-advert"
 MULTICAST = "mld-listener-query, mld-listener-report, mld-listener-done, mld2-listener-report"
@@ -170,6 +175,8 @@ def _host(plan: Planned, host: HostPlan) -> _Ruleset:
                 f"fib saddr . iif oif missing {rules.drop(DROP_SPOOFED)}",
             ]
         )
+    if host.silent_about:
+        rules.prerouting([_question(rules, name) for domain in host.silent_about for name in _asked(domain)])
     incoming = [
         f"icmpv6 type {{ {NEIGHBOURS} }} ip6 hoplimit 255 accept",
         f"icmpv6 type {{ {MULTICAST} }} ip6 saddr fe80::/10 accept",
@@ -192,6 +199,21 @@ def _host(plan: Planned, host: HostPlan) -> _Ruleset:
             outgoing += _explained(flow, rules.accept(flow, own(flow.source), flow.target))
     rules.chain("output", ['oifname "lo" accept'], outgoing, DROP_OUTPUT, DROP_INVALID)
     return rules
+
+
+def _asked(domain: str) -> Iterator[str]:
+    return (f"{label}.{domain}" if label else domain for label in ASKED)
+
+
+def _question(rules: _Ruleset, name: str) -> str:
+    """A question about a name is lost without an answer: its bytes follow a header of 12 (RFC 1035)."""
+    asked = b"".join(bytes([len(label)]) + label.encode() for label in (*name.split("."), ""))
+    parts = [asked[start : start + 8] for start in range(0, len(asked), 8)]
+    bits = (64 + 96 + 64 * index for index in range(len(parts)))
+    match = " ".join(
+        f"@th,{bit},{8 * len(part)} 0x{part.hex()}" for bit, part in zip(bits, parts, strict=True)
+    )
+    return f"udp dport 53 {match} {rules.drop(DROP_QUESTION)}"
 
 
 def _explained(flow: Flow, rules: list[str]) -> list[str]:

@@ -18,7 +18,7 @@ Address = IPv4Address | IPv6Address
 Subnet = IPv4Network | IPv6Network
 
 
-Kind = PoolKind | Literal["vantage", "world"]
+Kind = PoolKind | Literal["vantage", "world", "partner", "impostor"]
 """Kinds of hosts: those of pools, and the surroundings'."""
 
 
@@ -36,6 +36,8 @@ class NetworkPlan:
     bridge4: IPv4Address | None
     bridge6: IPv6Address | None
     zones: tuple[Zone, ...]
+    joined: str | None = None
+    """Name of the lab's network where another deployment makes it; None: made for this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,8 @@ class HostPlan:
     existing: ExistingHost | None = None
     services: tuple[ServiceAddress, ...] = ()
     """The external services of an Edge host, those deployed, in the order access, web_conferencing, av."""
+    silent_about: tuple[str, ...] = ()
+    """Domains about which the world never answers a question, as if their name servers were dead."""
 
     def service(self, name: EdgeService) -> ServiceAddress | None:
         """The external Edge service of that name, if the host has it."""
@@ -161,6 +165,8 @@ class ZonePlan:
     view: Literal["outside", "inside"]
     name: str
     records: tuple[Record, ...]
+    surroundings: bool = False
+    """Whether it is not the organisation's: only the lab's Internet has it."""
 
 
 @dataclass(frozen=True, slots=True)

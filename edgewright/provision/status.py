@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,15 +136,23 @@ def _disk(place: Paths) -> Check:
     return Check("disk", free > DISK_NEEDED, f"{free / 2**30:.0f} GiB free at {folder}", "6 GiB are needed")
 
 
-def ssh(name: str, host: str, command: list[str], place: Paths | None = None) -> int:
-    """Log in to a host, or run a command there; ssh's exit status.
+def ssh(names: Sequence[str], host: str, command: list[str], place: Paths | None = None) -> int:
+    """Log in to a host of one of these deployments, or run a command there; ssh's exit status.
 
     Raises:
-        MachinesError: The deployment was never provisioned.
-        UnknownNameError: It has no such host.
+        MachinesError: The first deployment was never provisioned.
+        UnknownNameError: None has such a host.
     """
     place = place or paths.find()
-    document = machines.load(place.deployment(name))
-    if host not in document.hosts:
-        raise UnknownNameError(f"{name} has no host '{host}'{nearest(host, document.hosts)}")
-    return subprocess.run(["ssh", "-F", str(document.ssh_config), host, *command], check=False).returncode
+    known: dict[str, Path] = {}
+    for number, name in enumerate(names):
+        try:
+            document = machines.load(place.deployment(name))
+        except machines.MachinesError:
+            if number == 0:
+                raise
+            continue
+        known |= dict.fromkeys(document.hosts, document.ssh_config)
+    if host not in known:
+        raise UnknownNameError(f"{names[0]} has no host '{host}'{nearest(host, known)}")
+    return subprocess.run(["ssh", "-F", str(known[host]), host, *command], check=False).returncode

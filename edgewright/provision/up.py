@@ -6,6 +6,7 @@ then Pulumi (after putting right what a killed run left), then `machines.json`.
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import subprocess
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edgewright.busy import alone
+from edgewright.model import InputErrors, load
 from edgewright.plan.types import Plan
 from edgewright.provision import machines, needs, paths
 from edgewright.provision.lab.handler import STACK
@@ -66,9 +68,10 @@ def up(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
     what = f"up {plan.deployment}"
     with only_one(place, what), alone(place.deployment(plan.deployment), what):
         podman = prepare_machine(place, progress)
+        need_networks(podman, plan)
         program = get_tools_and_images(place, podman, plan, progress)
         stack = Stack(place, program, plan.deployment, folder.resolve())
-        with progress.step("hosts") as step:
+        with progress.step(f"hosts of {plan.deployment}") as step:
             stack.prepare()
             for line in stack.repair():
                 progress.note(f"  {line}")
@@ -100,6 +103,20 @@ def ready(folder: Path, progress: Progress, place: Paths | None = None) -> dict[
         program = get_tools_and_images(place, podman, plan, progress)
         Stack(place, program, plan.deployment, folder.resolve()).prepare()
     return environment(place, program)
+
+
+def need_networks(podman: Podman, plan: Plan) -> None:
+    """Networks that another deployment makes must be there.
+
+    Raises:
+        ProvisionError: One is not.
+    """
+    for network in plan.networks.values():
+        if network.joined and podman.inspect("network", network.joined) is None:
+            raise ProvisionError(
+                f"network {network.name} of {plan.deployment} is another deployment's, {network.joined}, "
+                "which is not there; bring that deployment up first, it brings up its partners, too"
+            )
 
 
 def prepare_machine(place: Paths, progress: Progress) -> Podman:
@@ -135,12 +152,45 @@ def get_tools_and_images(place: Paths, podman: Podman, plan: Plan, progress: Pro
 def down(folder: Path, progress: Progress, place: Paths | None = None) -> Done:
     """Remove everything that `up` made for a deployment, and nothing else; tools, images and packages stay.
 
-    The description is not read, and what is really there is looked at, too: neither a broken file nor a lost
-    state hinders it.
+    Deployments that stand on its networks go first. What is really there is looked at, too: neither a broken
+    file nor a lost state hinders it.
     """
     place = place or paths.find()
-    name = folder.resolve().name
     become()
+    counts: dict[str, int] = {}
+    for one in (*dependents(folder, place), folder):
+        for word, count in _down(one, progress, place).counts.items():
+            counts[word] = counts.get(word, 0) + count
+    return Done(None, counts, dict(progress.timings))
+
+
+def dependents(folder: Path, place: Paths) -> list[Path]:
+    """Folders of the deployments that must go before this one: its partners, whoever is on its networks."""
+    name = folder.resolve().name
+    found: dict[str, Path] = {}
+    with contextlib.suppress(InputErrors):
+        found = {one.name: one.folder for one in load(folder).together[1:] if one.internet is not None}
+    if shutil.which("podman", path=needs.SEARCH) is not None:
+        podman = Podman(place.containers_conf)
+        for network in podman.names("network", f"{STACK}={place.key}.{name}"):
+            labels = podman(
+                "ps",
+                "--all",
+                "--filter",
+                f"network={network}",
+                "--format",
+                f'{{{{index .Labels "{STACK}"}}}}',
+            )
+            for label in labels.splitlines():
+                key, _, other = label.strip().partition(".")
+                if key == place.key and other and other != name:
+                    found.setdefault(other, folder.resolve().parent / other)
+    return [found[other] for other in sorted(found)]
+
+
+def _down(folder: Path, progress: Progress, place: Paths) -> Done:
+    """Remove one deployment."""
+    name = folder.resolve().name
     with only_one(place, f"down {name}"), alone(place.deployment(name), f"down {name}"):
         counts: dict[str, int] = {}
         close_connections(place, name)

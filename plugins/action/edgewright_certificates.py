@@ -13,7 +13,7 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
-from edgewright import authority, slots
+from edgewright import authority, flaws, slots
 from edgewright.model import credentials
 from edgewright.model.files import write_private
 
@@ -91,6 +91,8 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         """See what is wrong with a slot and put it right."""
         if slot["source"] == "files":
             self._bring_files(name, slot, found)
+        elif slot.get("flaw"):
+            self._bring_flawed(name, slot, found)
         elif slot.get("shared"):
             self._bring_shared(name, slot, found)
         else:
@@ -132,6 +134,26 @@ class ActionModule(ActionBase):  # type: ignore[misc]
         self._act(f"set the modes of slot {name}")
         if not self._task.check_mode:
             self._ask("install", {"slots": {name: self._entry(slot)}})
+
+    # -- an impostor's --------------------------------------------------------------------
+
+    def _bring_flawed(self, name: str, slot: dict[str, Any], found: dict[str, Any]) -> None:
+        """A new key with each certificate: it is nobody's but this lab's."""
+        now = dt.datetime.now(dt.UTC)
+        title = f"{self._variables['edgewright_deployment']} strangers CA"
+        stranger = authority.Authority(self._state / "ca" / "strangers", title, self._password)
+        chain, digest = found.get("fullchain"), found.get("key")
+        because = flaws.wrong(slot, chain, digest, now, self._authority, stranger)
+        if because is None:
+            if not found.get("modes"):
+                self._repair(name, slot)
+            return
+        self._act(f"make {name} ({because})")
+        if not self._task.check_mode:
+            key = authority.make_key(slot["key_type"])
+            chain = flaws.certify(slot, key, now, self._authority, stranger)
+            entry = self._entry(slot, key=authority.key_text(key), fullchain=chain)
+            self._ask("install", {"slots": {name: entry}})
 
     # -- shared by a pool ----------------------------------------------------------------
 

@@ -195,8 +195,9 @@ class ActionModule(ActionBase):  # type: ignore[misc]
     @staticmethod
     def _masked(returned: dict[str, Any]) -> dict[str, Any]:
         """Blot out secrets that templates looked up, e.g. in a validator's complaint."""
-        lookup = lookup_loader.get("edgewright_secret", class_only=True)
-        secrets = sorted(getattr(lookup, "used", ()), key=len, reverse=True)
+        lookups = [lookup_loader.get(f"edgewright_{name}", class_only=True) for name in ("secret", "account")]
+        used = {secret for lookup in lookups for secret in getattr(lookup, "used", ())}
+        secrets = sorted(used, key=len, reverse=True)
 
         def mask(value: Any) -> Any:
             if isinstance(value, str):

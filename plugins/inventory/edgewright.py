@@ -52,6 +52,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
             raise AnsibleParserError(str(error)) from error
         check(planned, made)
         self._fill(planned, made, folder)
+        if deployment.internet is not None:
+            self.inventory.set_variable("all", "edgewright_world", str(state / deployment.internet.name))
 
     def _fill(self, planned: plan.Plan, made: machines.Machines, folder: Path) -> None:
         """Hosts, groups and variables."""

@@ -21,6 +21,7 @@ description:
     in that task's results by the action C(edgewright_config).
 options:
   _terms: {description: "Names of secrets, e.g. C(edge.flow).", required: true}
+  deployment: {description: "Folder of another deployment whose secret it is."}
 """
 
 
@@ -38,7 +39,7 @@ class LookupModule(LookupBase):  # type: ignore[misc]
     def run(self, terms: list[str], variables: dict[str, Any] | None = None, **kwargs: Any) -> list[str]:
         """The secrets of `terms`, in order."""
         self.set_options(var_options=variables, direct=kwargs)
-        folder = (variables or {}).get("edgewright_folder")
+        folder = kwargs.get("deployment") or (variables or {}).get("edgewright_folder")
         if not folder:
             raise AnsibleLookupError(
                 "edgewright_secret: no edgewright_folder; is the inventory Edgewright's?"

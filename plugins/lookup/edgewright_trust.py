@@ -19,7 +19,9 @@ short_description: Roots that a host shall trust, as a file on the controller
 author: Edgewright
 description:
   - C(own_ca) is the organisation's own CA, C(world) the roots of the lab's ACME directory, all it ever had,
-    C(world_service) the CA of that directory's own address, C(system) the public ones; else a path.
+    C(world_service) the CA of that directory's own address, C(partners) that of the lab's partners and
+    C(partners_crl) its revocation list, C(system) the public ones; else a path.
+  - The lab's are kept where the deployment is whose Internet it is (C(edgewright_world)).
 options:
   _terms: {description: Whose roots., required: true}
 """
@@ -35,13 +37,14 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         self.set_options(var_options=variables, direct=kwargs)
         found = variables or {}
         state, deployment = Path(str(found["edgewright_state"])), str(found["edgewright_deployment"])
+        world = Path(str(found.get("edgewright_world") or state))
         names: list[str] = []
         for term in terms:
             names += [str(t) for t in term] if isinstance(term, list | tuple) else [str(term)]
         if names == ["system"]:
             return [str(_system())]
         folder = state / "trust"
-        text = "".join(_roots(name, state, deployment) for name in names)
+        text = "".join(_roots(name, state, deployment, world) for name in names)
         path = folder / f"{'-'.join(n.replace('/', '_') for n in names)}.bundle.pem"
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -51,19 +54,26 @@ class LookupModule(LookupBase):  # type: ignore[misc]
         return [str(path)]
 
 
-def _roots(name: str, state: Path, deployment: str) -> str:
+def _roots(name: str, state: Path, deployment: str, world: Path) -> str:
     """PEM text of one of them."""
-    if name in ("own_ca", "world_service"):
-        folder = "inside" if name == "own_ca" else "world"
-        title = f"{deployment} {folder} CA"
-        return authority.Authority(state / "ca" / folder, title, credentials.vault_password()).pem
+    if name == "own_ca":
+        return _authority(state / "ca/inside", deployment).pem
+    if name == "world_service":
+        return _authority(world / "ca/world", world.name).pem
+    if name.startswith("partners"):
+        partners = _authority(world / "ca/partners", world.name)
+        return partners.pem if name == "partners" else partners.revocation_list()
     if name == "world":
-        path = state / "trust/world.pem"
+        path = world / "trust/world.pem"
         return path.read_text(encoding="ascii") if path.exists() else NOT_KNOWN
     path = _system() if name == "system" else Path(name)
     if not path.is_file():
         raise AnsibleLookupError(f"edgewright_trust: there is no file {path}")
     return path.read_text(encoding="utf-8")
+
+
+def _authority(folder: Path, deployment: str) -> authority.Authority:
+    return authority.Authority(folder, f"{deployment} {folder.name} CA", credentials.vault_password())
 
 
 def _system() -> Path:

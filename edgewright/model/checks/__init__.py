@@ -1,6 +1,6 @@
 """What several objects of a description must agree on: each examination yields what is wrong."""
 
-from edgewright.model.checks import certificates, names, networks, people, policies, pools
+from edgewright.model.checks import certificates, names, networks, people, policies, pools, surroundings
 from edgewright.model.checks.problem import Problem, locate
 from edgewright.model.deployment import Deployment
 from edgewright.model.findings import Finding
@@ -12,6 +12,7 @@ EXAMINATIONS = (
     *people.EXAMINATIONS,
     *policies.EXAMINATIONS,
     *certificates.EXAMINATIONS,
+    *surroundings.EXAMINATIONS,
 )
 
 __all__ = ["EXAMINATIONS", "Problem", "examine"]

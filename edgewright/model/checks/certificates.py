@@ -21,7 +21,9 @@ def _certificates(deployment: Deployment) -> Iterator[Problem]:
         (("certificates", "inside"), certificates.inside),
         *((("certificates", "slots", slot), source) for slot, source in certificates.slots.items()),
     ]
-    has_acme = certificates.acme or (surroundings and (surroundings.acme or surroundings.world))
+    has_acme = certificates.acme or (
+        surroundings and (surroundings.acme or surroundings.world or surroundings.internet)
+    )
     for place, source in sources:
         if source == "acme" and not has_acme:
             message = (

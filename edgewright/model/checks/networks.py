@@ -61,14 +61,14 @@ def _families(network: Network) -> list[tuple[str, Subnet]]:
 
 def given_addresses(deployment: Deployment) -> Iterator[tuple[str, Place, str, str, Addresses]]:
     """Every address that is written for a host: file, place, host, network, addresses."""
-    for at in hosts(deployment):
-        if at.host is None or at.pool is None:
+    for found in hosts(deployment):
+        if found.host is None or found.pool is None:
             continue
-        for network, addresses in at.host.addresses.items():
-            yield at.file, (*at.place, "addresses", network), at.name, network, addresses
-        outside = at.pool.site.network("perimeter_out")
-        for service, addresses in at.host.services.items():
-            yield at.file, (*at.place, "services", service), at.name, outside, addresses
+        for network, addresses in found.host.addresses.items():
+            yield found.file, (*found.place, "addresses", network), found.name, network, addresses
+        outside = found.pool.site.network("perimeter_out")
+        for service, addresses in found.host.services.items():
+            yield found.file, (*found.place, "services", service), found.name, outside, addresses
     surroundings = deployment.surroundings
     if surroundings and surroundings.world:
         world = surroundings.world
@@ -76,6 +76,8 @@ def given_addresses(deployment: Deployment) -> Iterator[tuple[str, Place, str, s
     for name, vantage in surroundings.vantages.items() if surroundings else ():
         place: Place = ("vantages", name, "addresses")
         yield "surroundings.yml", place, name, vantage.network, vantage.addresses
+    for name, at, partner in surroundings.hosts() if surroundings else ():
+        yield "surroundings.yml", (*at, "addresses"), name, partner.network, partner.addresses
 
 
 def _each(addresses: Addresses) -> Iterator[tuple[str, Address]]:

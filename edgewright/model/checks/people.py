@@ -1,10 +1,9 @@
-"""Users, groups, policies and test accounts."""
+"""Users, groups and policies."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import Any
 
 from edgewright.model import resolve
 from edgewright.model.checks.problem import Problem, in_topology
@@ -137,52 +136,4 @@ def _scopes(deployment: Deployment) -> Iterator[Problem]:
                     yield Problem("policies.yml", (field, index), message, domain)
 
 
-def _surroundings(deployment: Deployment) -> Iterator[Problem]:
-    """Vantages are in networks that exist, with families that those have; test accounts are users."""
-    surroundings = deployment.surroundings
-    if surroundings is None:
-        return
-    networks = deployment.topology.networks
-    places: list[tuple[Place, str, tuple[str, ...]]] = [
-        (("vantages", name), vantage.network, vantage.families)
-        for name, vantage in surroundings.vantages.items()
-    ]
-    if surroundings.world:
-        places.append((("world",), surroundings.world.network, ()))
-    for place, name, families in places:
-        network = networks.get(name)
-        if network is None:
-            message = f"there is no network '{name}'{nearest(name, networks)}"
-            yield Problem("surroundings.yml", (*place, "network"), message, str(place[-1]))
-            continue
-        missing = [family for family in families if getattr(network, family) is None]
-        if families and len(missing) == len(families):
-            message = f"network {name} has no {' or '.join(families)}; nothing could be tried from here"
-            yield Problem("surroundings.yml", place, message, str(place[-1]))
-        elif missing and "families" in _fields(surroundings, place):
-            message = f"network {name} has no {missing[0]}; leave the family out of `families`"
-            yield Problem("surroundings.yml", (*place, "families"), message, str(place[-1]))
-    for index, address in enumerate(surroundings.accounts):
-        if address not in deployment.directory.users:
-            hint = (
-                nearest(address, deployment.directory.users) if len(deployment.directory.users) < 1000 else ""
-            )
-            message = (
-                f"test account {address} is not in the directory{hint if 'did you mean' in hint else ''}"
-            )
-            yield Problem("surroundings.yml", ("accounts", index), message, address)
-        if address in surroundings.accounts[:index]:
-            message = f"test account {address} is given twice; keep one of them"
-            yield Problem("surroundings.yml", ("accounts", index), message, address)
-    if surroundings.world and (surroundings.resolvers or surroundings.acme):
-        message = "`world` makes resolver and ACME directory: give either `world`, or `resolvers` and `acme`"
-        yield Problem("surroundings.yml", ("world",), message)
-
-
-def _fields(surroundings: Any, place: Place) -> set[str]:
-    vantage = surroundings.vantages[place[1]] if place[0] == "vantages" else surroundings.world
-    found: set[str] = vantage.model_fields_set
-    return found
-
-
-EXAMINATIONS = (_users, _groups, _scopes, _surroundings)
+EXAMINATIONS = (_users, _groups, _scopes)

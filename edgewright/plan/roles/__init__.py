@@ -31,13 +31,14 @@ web_internal_http      the same in clear, 80                                    
 inter_server           444 between Director and Front Ends                         D03
 postgresql             database                                                    L05
 dns                    inside DNS, or the world's                                  L02 L08
-acme                   the world's ACME directory                                  L03
+acme                   the world's ACME directory                                  L03 L19
+partner                the lab's small partners: 443 users, 5061 Edges             L20 L21
 =====================  ==========================================================  ======================
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
@@ -66,6 +67,7 @@ ORDER = (
     "firewall",
     "dns",
     "lab_world",
+    "lab_partner",
     "certificates",
     "access_edge",
     "database",
@@ -88,6 +90,8 @@ ROLES_OF_KIND: dict[Kind, tuple[str, ...]] = {
     "dns": ("base", "dns"),
     "world": ("base", "lab_world"),
     "vantage": ("base", "lab_vantage"),
+    "partner": ("base", "lab_partner"),
+    "impostor": ("base", "lab_partner"),
 }
 
 
@@ -103,6 +107,8 @@ class Base(Planned):
     certificates: tuple[CertificatePlan, ...] = ()
     flows: tuple[Flow, ...] = ()
     publications: tuple[Publication, ...] = ()
+    others: dict[str, Base] = field(default_factory=dict)
+    """The same of partners that are deployments of their own, by SIP domain."""
 
     @property
     def topology(self) -> Topology:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
-from edgewright.plan import nft, roles, sysctl
+from edgewright.plan import internet, nft, roles, sysctl
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -82,8 +82,8 @@ def resolvers(base: Base, host: HostPlan) -> tuple[Address, ...]:
         found = [a for server in base.of_kind("dns") for a in server.addresses()]
     else:
         given = base.deployment.surroundings
-        found = [a for server in base.of_kind("world") for a in server.addresses()]
-        found = found or list(given.resolvers if given else ())
+        world = internet.of(base.deployment)
+        found = list(world.addresses if world else given.resolvers if given else ())
     families = {address.version for address in host.addresses()}
     return tuple(address for address in found if address.version in families)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from pydantic import BaseModel, ConfigDict
 
 from edgewright.model.topology import CertificateFiles
-from edgewright.plan import acme
+from edgewright.plan import acme, internet
 from edgewright.plan.certificates import OUTSIDE
 
 if TYPE_CHECKING:
@@ -101,8 +101,14 @@ class Settings(BaseModel):
     """Where outside certificates are ordered; empty: none are."""
     renew_before_days: int
     """So long before its end, at the latest, a certificate is renewed."""
-    outside: list[Literal["world", "system", "own_ca"]]
-    """Whose roots /etc/edgewright/trust/outside.pem has."""
+    outside: list[str]
+    """Whose roots /etc/edgewright/trust/outside.pem has.
+
+    `world` and `partners` are the lab's, `system` the public ones, `own_ca` the organisation's; else paths on
+    the controller.
+    """
+    revoked: list[str]
+    """Whose revocation lists /etc/edgewright/trust/outside.crl has: `partners` (the lab's), or paths."""
 
 
 def settings(base: Base, host: HostPlan) -> Settings | None:
@@ -115,15 +121,35 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
         acme=_acme(base, host, directory, renews) if directory and renews else None,
         renew_before_days=base.topology.certificates.renew_before_days,
         outside=outside_roots(base),
+        revoked=revocation_lists(base),
     )
 
 
-def outside_roots(base: Base) -> list[Literal["world", "system", "own_ca"]]:
-    """Who certifies outside names: the lab's directory, else the public; and the own CA, if it does."""
-    found: list[Literal["world", "system", "own_ca"]] = ["world" if base.of_kind("world") else "system"]
+def outside_roots(base: Base) -> list[str]:
+    """Who certifies outside names: the lab's directory or the public ones; the own CA; partners'."""
+    found = ["world" if internet.of(base.deployment) else "system"]
+    if _lab_partners(base):
+        found.append("partners")
     if any(c.source == "own_ca" and c.slot in OUTSIDE for c in base.certificates):
         found.append("own_ca")
-    return found
+    return found + _paths(base, base.topology.certificates.partner_roots)
+
+
+def revocation_lists(base: Base) -> list[str]:
+    """Who says which certificates of partners are good no more."""
+    found = ["partners"] if _lab_partners(base) else []
+    return found + _paths(base, base.topology.certificates.revoked)
+
+
+def _lab_partners(base: Base) -> bool:
+    """Whether there are partners on this Internet that the lab's authority for them certifies."""
+    found = internet.of(base.deployment)
+    surroundings = found.deployment.surroundings if found else None
+    return surroundings is not None and any(surroundings.hosts())
+
+
+def _paths(base: Base, given: tuple[str, ...]) -> list[str]:
+    return [str(base.deployment.folder / path) for path in given]
 
 
 def _slot(base: Base, host: HostPlan, found: CertificatePlan) -> Slot:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict
 
@@ -26,8 +26,8 @@ class Settings(BaseModel):
     """The network it stands on."""
     families: list[str]
     """The address families that it has."""
-    outside: list[Literal["world", "system", "own_ca"]]
-    """Whose roots /etc/edgewright/trust/outside.pem has."""
+    outside: list[str]
+    """Whose roots /etc/edgewright/trust/outside.pem has (see role `certificates`)."""
 
 
 def settings(base: Base, host: HostPlan) -> Settings:

@@ -19,12 +19,18 @@ class LabAdapter:
         self._stack = stack
         self._image = image
         self._key = authorized_key
-        self._networks: dict[str, Network] = {}
+        self._networks: dict[str, pulumi.Input[str]] = {}
         self._plans: dict[str, NetworkPlan] = {}
 
     def network(self, plan: NetworkPlan, parent: pulumi.Resource) -> None:
-        """A bridge of podman's that leads nowhere: what crosses it goes through the lab's own routers."""
+        """A bridge of podman's that leads nowhere: what crosses it goes through the lab's own routers.
+
+        One that another deployment makes is only joined: `down` of this one leaves it.
+        """
         self._plans[plan.name] = plan
+        if plan.joined is not None:
+            self._networks[plan.name] = plan.joined
+            return
         self._networks[plan.name] = Network(
             plan.name,
             name=f"{self._stack}-{plan.name}",
@@ -33,7 +39,7 @@ class LabAdapter:
             bridge4=_text(plan.bridge4),
             bridge6=_text(plan.bridge6),
             opts=pulumi.ResourceOptions(parent=parent),
-        )
+        ).name
 
     def host(self, plan: HostPlan, parent: pulumi.Resource) -> Machine:
         """A container with its volumes, which belong to the stack: a host that changes its pool keeps its."""
@@ -62,7 +68,7 @@ class LabAdapter:
     def _interface(self, interface: Interface) -> InterfaceArgs:
         return InterfaceArgs(
             name=interface.name,
-            network=self._networks[interface.network].name,
+            network=self._networks[interface.network],
             ipv4=self._with_prefix(interface.ipv4, interface.network),
             ipv6=self._with_prefix(interface.ipv6, interface.network),
             extra=[self._with_prefix(address, interface.network) for address in interface.extra],

@@ -152,11 +152,12 @@ def test_one_user_for_another_is_a_difference() -> None:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Path:
-    """A git repository with one deployment below a folder."""
+    """A git repository with a deployment and its partner's below a folder."""
     folder = tmp_path / "inventory" / "contoso"
-    folder.mkdir(parents=True)
-    for name in ("topology.yml", "policies.yml", "users.yml", "surroundings.yml"):
-        (folder / name).write_text((CONTOSO / name).read_text())
+    for one in ("contoso", "fabrikam"):
+        (folder.parent / one).mkdir(parents=True)
+        for name in ("topology.yml", "policies.yml", "users.yml", "surroundings.yml"):
+            (folder.parent / one / name).write_text((CONTOSO.parent / one / name).read_text())
     for arguments in (
         ["init", "-q", "-b", "main"],
         ["add", "."],

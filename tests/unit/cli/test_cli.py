@@ -93,7 +93,7 @@ def test_a_question_that_cannot_be_understood(run):
 @pytest.mark.parametrize("verb", ["status", "verify"])
 def test_hosts_that_were_never_provisioned(run, verb: str, tmp_path: Path):
     folder = tmp_path / "nowhere"
-    shutil.copytree(CONTOSO, folder)
+    shutil.copytree(ROOT / "inventory" / "minimal", folder)
     status, _, err = run(verb, folder)
     assert (status, "machines.json" in err) == (2, True)
 

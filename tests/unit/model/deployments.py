@@ -15,7 +15,9 @@ SOURCES = {
 
 
 def copy(base: str, to: Path) -> Path:
-    """The deployment `base` in a folder of the same name."""
+    """The deployment `base` in a folder of the same name, its partner beside it."""
+    if base == "contoso":
+        shutil.copytree(SOURCES[base].parent / "fabrikam", to / "fabrikam")
     return Path(shutil.copytree(SOURCES[base], to / base))
 
 

@@ -18,8 +18,16 @@ ALICE, BOB = "alice@contoso.example", "bob@contoso.example"
 
 
 @pytest.fixture
-def contoso(tmp_path: Path) -> Deployment:
+def together(tmp_path: Path) -> Deployment:
     return load(copy("contoso", tmp_path))
+
+
+@pytest.fixture
+def contoso(together: Deployment) -> Deployment:
+    """Without partners."""
+    assert together.surroundings
+    alone = together.surroundings.model_copy(update={"partners": {}, "impostor": None})
+    return replace(together, surroundings=alone, partners={})
 
 
 def accounts(deployment: Deployment, *addresses: str) -> Deployment:
@@ -69,6 +77,20 @@ def test_accounts_come_and_go_and_the_others_stay(contoso: Deployment) -> None:
     assert (made.removed, made.passwords) == ([ALICE], [])
     assert list(credentials.accounts(contoso)) == [BOB]
     assert list(credentials.load(contoso).users) == [BOB]
+
+
+def test_partners_accounts_are_kept_apart_from_our_users(together: Deployment) -> None:
+    for one in together.together:
+        credentials.make_lab(one)
+    passwords = credentials.accounts(together)
+    theirs = {address for addresses in together.partner_accounts.values() for address in addresses}
+    assert "walt@wingtip.example" in theirs
+    assert "dana@fabrikam.example" in theirs
+    assert theirs < passwords.keys()
+    assert len(set(passwords.values())) == len(passwords)
+    assert not theirs & credentials.load(together).users.keys()
+    fabrikam = together.partners["fabrikam.example"]
+    assert set(credentials.load(fabrikam).users) == {"dana@fabrikam.example", "egon@fabrikam.example"}
 
 
 def test_a_missing_secret_is_added_alone(contoso: Deployment, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+from deployments import copy
 from pydantic import ValidationError
 
 from edgewright.model.findings import InputErrors
 from edgewright.model.load import load
 from edgewright.model.policy import AccessEdge, AvEdge, MobilityService, Pin, Policies
-
-CONTOSO = Path(__file__).parents[3] / "inventory" / "contoso"
 
 
 @pytest.mark.parametrize(
@@ -56,7 +54,7 @@ def test_only_what_differs_is_written() -> None:
 
 @pytest.fixture
 def contoso(tmp_path: Path) -> Path:
-    return Path(shutil.copytree(CONTOSO, tmp_path / "contoso"))
+    return copy("contoso", tmp_path)
 
 
 def refused(folder: Path) -> list[str]:

@@ -48,9 +48,11 @@ def variant(tmp_path: Path) -> Callable[..., Plan]:
     """The plan of a deployment after a change of its topology and, if given, of its surroundings."""
 
     def make_variant(name: str, change: Change, surroundings: Change | None = None) -> Plan:
-        folder = tmp_path / "variant"
-        shutil.rmtree(folder, ignore_errors=True)
+        folder = tmp_path / "variant" / FOLDERS[name].name
+        shutil.rmtree(folder.parent, ignore_errors=True)
         shutil.copytree(FOLDERS[name], folder)
+        if name == "contoso":
+            shutil.copytree(FOLDERS[name].parent / "fabrikam", folder.parent / "fabrikam")
         for file, edit in (("topology.yml", change), ("surroundings.yml", surroundings)):
             if edit:
                 data = yaml.safe_load((folder / file).read_text())

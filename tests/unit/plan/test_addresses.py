@@ -44,6 +44,7 @@ def host_addresses(edges, front_ends, proxies=()):
 
     class Deployment:
         surroundings = None
+        internet = None
 
     Deployment.topology = topology
     found = hosts.make(Deployment, addresses.networks(topology), hosts.pools(topology))

