@@ -24,6 +24,8 @@ class Vantage(Model):
     """Its addresses, where they are not to be derived."""
     existing: Existing | None = None
     """A machine that is already there; left out: the lab makes it."""
+    clients: tuple[Literal["baresip", "linphone"], ...] = ()
+    """Real SIP clients (Debian's) that are installed there, for the acceptance tests."""
 
 
 class World(Model):

@@ -13,6 +13,7 @@ from edgewright.plan import roles
 from edgewright.plan.addresses import BOTH, Allocator
 from edgewright.plan.addresses import networks as networks_of
 from edgewright.plan.internet import DOMAIN, shared_network
+from edgewright.plan.roles import lab_vantage
 from edgewright.plan.types import (
     ExistingHost,
     HostPlan,
@@ -167,6 +168,12 @@ class _Builder:
             )
         )
 
+    def clients(self, name: str, vantage: Vantage) -> None:
+        """The packages of the real clients that a vantage has."""
+        host = self.hosts[name]
+        added = {lab_vantage.CLIENTS[client] for client in vantage.clients}
+        self.hosts[name] = replace(host, packages=tuple(sorted({*host.packages, *added})))
+
 
 def existing(host: Existing | None) -> ExistingHost | None:
     """How to reach a host that is already there."""
@@ -195,6 +202,7 @@ def make(
         for name in sorted(surroundings.vantages):
             vantage = surroundings.vantages[name]
             builder.surrounding(name, "vantage", vantage, frozenset(vantage.families))
+            builder.clients(name, vantage)
         for name, _, partner in surroundings.hosts():
             kind: Kind = "partner" if partner is not surroundings.impostor else "impostor"
             builder.surrounding(name, kind, partner, frozenset(partner.families))

@@ -22,6 +22,7 @@ from edgewright.proof.verify import DISRUPT, cases, verify
 from edgewright.provision import policies
 
 ROOT = Path(__file__).parents[2]
+sys.path.insert(0, str(Path(__file__).parent))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from edgewright.plan.types import HostPlan
 
 PACKAGES: tuple[str, ...] = ("python3-dnspython",)
+CLIENTS = {"baresip": "baresip-core", "linphone": "linphone-cli"}
+"""Packages of the real clients that a vantage may have."""
 VOLUMES: tuple[str, ...] = ()
 LISTENS: tuple[str, ...] = ()
 
