@@ -35,10 +35,13 @@ class Roles:
     Args:
         settings: The host's settings by role (`Plan.settings`).
         secrets: What `lookup('edgewright_secret', ...)` gives.
+        knobs: An operator's own values of role defaults.
     """
 
-    def __init__(self, settings: dict[str, dict[str, Any]], secrets: dict[str, str]) -> None:
-        self._settings, self._secrets = settings, secrets
+    def __init__(
+        self, settings: dict[str, dict[str, Any]], secrets: dict[str, str], knobs: dict[str, Any]
+    ) -> None:
+        self._settings, self._secrets, self._knobs = settings, secrets, knobs
 
     def files(self, role: str, *only: str) -> Iterator[File]:
         """Files of a role on this host (`only` these, or every one), but archives (not needed here)."""
@@ -62,7 +65,7 @@ class Roles:
     def _variables(self, folder: Path, given: dict[str, Any]) -> dict[str, Any]:
         defaults = folder / "defaults/main.yml"
         knobs = yaml.safe_load(defaults.read_text()) if defaults.exists() else {}
-        variables: dict[str, Any] = {**knobs, **self._settings}
+        variables: dict[str, Any] = {**knobs, **self._knobs, **self._settings}
         return variables | {name: self._value(value, variables) for name, value in given.items()}
 
     def _value(self, value: Any, variables: dict[str, Any]) -> Any:

@@ -49,6 +49,8 @@ class Stage:
 
     role: ClassVar[str]
     host: ClassVar[str]
+    knobs: ClassVar[dict[str, Any]] = {}
+    """Values for defaults of its roles."""
     beside: ClassVar[tuple[str, ...]] = ()
     """Further hosts that are not played: each is a stage of its own, made with this one as `first`."""
 
@@ -121,7 +123,7 @@ class Stage:
     def _write(self) -> dict[str, Mapping[str, str]]:
         """The host's files, and its start; the rows of its tables."""
         made = planned_tables.of_plan(self.deployment, self.credentials, self.plan)[self.host]
-        roles = Roles(self.settings, self.secrets)
+        roles = Roles(self.settings, self.secrets, self.knobs)
         files = list(roles.files("base", "/etc/hosts", "/etc/resolv.conf"))
         for role in self._roles():
             files += roles.files(role)
