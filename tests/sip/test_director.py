@@ -44,6 +44,19 @@ def test_the_challenge_offers_both_algorithms(director: DirectorStage) -> None:
 
 
 @pytest.mark.parametrize(
+    ("agent", "algorithms"),
+    [("baresip v1.1.0 (x86_64/linux)", ["MD5"]), ("baresip v3.10.0 (x86_64/linux)", ["SHA-256", "MD5"])],
+)
+def test_a_client_that_gives_up_at_what_it_does_not_know(
+    director: DirectorStage, agent: str, algorithms: list[str]
+) -> None:
+    """libre of baresip 1 ends with an error at any challenge but MD5; RFC 8760 section 2.4: pass it over."""
+    sent = director.edge.send(director.stamp(register(ALICE, headers={"User-Agent": agent})))
+    offered = sent.expect(401).all("WWW-Authenticate")
+    assert [one.rpartition("algorithm=")[2] for one in offered] == algorithms
+
+
+@pytest.mark.parametrize(
     ("user", "password", "reason"),
     [
         (ALICE, "wrong", "wrong-password"),
