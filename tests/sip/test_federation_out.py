@@ -253,6 +253,20 @@ def test_discovery(edge: EdgeStage) -> None:
     sent.expect(200)
 
 
+def test_a_name_that_leads_to_another_s_host_does_not_end_his_connection(edge: EdgeStage) -> None:
+    edge.tables.set("switches", "enable_partner_discovery", "1")
+    fabrikam = partner(edge)
+    sent = outbound(edge, message(ALICE, DANA))
+    fabrikam.expect("MESSAGE").reply(200)
+    sent.expect(200)
+    edge.publish(fabrikam, "evil.example", "sip.evil.example")
+    refused(edge, outbound(edge, message(ALICE, "x@evil.example")), "untrusted-peer")
+    assert not fabrikam.connections[0].closed
+    again = outbound(edge, message(ALICE, DANA))
+    fabrikam.expect("MESSAGE").reply(200)
+    again.expect(200)
+
+
 def test_by_default_route(edge: EdgeStage) -> None:
     edge.tables.set("switches", "routing_method", "use_default_routing")
     edge.tables.set("switches", "default_route_fqdn", "hub.contoso.example")
