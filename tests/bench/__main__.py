@@ -13,9 +13,10 @@ from tests.bench import Figure
 def main() -> int:
     """Print one line per figure."""
     figures: list[Figure] = []
-    for module in pkgutil.iter_modules([str(Path(__file__).parent)]):
-        if module.name != "__main__":
-            figures += importlib.import_module(f"tests.bench.{module.name}").run()
+    for found in pkgutil.iter_modules([str(Path(__file__).parent)]):
+        module = None if found.name == "__main__" else importlib.import_module(f"tests.bench.{found.name}")
+        if measure := getattr(module, "run", None):
+            figures += measure()
     for figure in figures:
         state = "ok  " if figure.kept else "OVER"
         print(f"{state} {figure.name}: {figure.value:.2f} {figure.unit} (at most {figure.limit:g})")
