@@ -108,6 +108,25 @@ def test_a_call_back_that_meets_another_certificate_proves_nothing(edge: EdgeSta
     assert home.pings == 2, "once by each family, then remembered"
 
 
+@pytest.mark.parametrize("kept", ["1", "10"])
+def test_as_many_certificates_are_remembered_as_the_organisation_says(edge: EdgeStage, kept: str) -> None:
+    edge.tables.set("switches", "max_accepted_certificates_stored", kept)
+    edge.tables.set("switches", "certificates_purged", "^[0-9a-f]")
+    name = "_sipfederationtls._tcp.fabrikam.example"
+    found = [
+        edge.partner("fabrikam.example", eku=[SERVER], san=[f"{letter}.fabrikam.example"]).listen()
+        for letter in "abc"
+    ]
+    for letter, party in zip("abc", found, strict=True):
+        edge.dns.add(name, "SRV", f"1 1 5061 {letter}.fabrikam.example.")
+        edge.dns.host(f"{letter}.fabrikam.example", *party.addresses.values())
+    for party in found:
+        let_in(edge, party, message(DANA, ALICE), stamped("federated", "allowed"))
+    before = found[0].pings
+    let_in(edge, found[0], message(DANA, ALICE), stamped("federated", "allowed"))
+    assert (found[0].pings == before) is (kept == "10"), "forgotten ones have to prove themselves anew"
+
+
 def test_a_call_back_to_the_one_edge_of_several_that_called(edge: EdgeStage) -> None:
     first = edge.partner("fabrikam.example", eku=[SERVER], san=["a.fabrikam.example"]).listen()
     second = edge.partner("fabrikam.example", eku=[SERVER], san=["b.fabrikam.example"]).listen()
