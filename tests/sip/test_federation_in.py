@@ -278,6 +278,25 @@ def test_so_many_messages_a_second_while_others_are_unaffected(edge: EdgeStage) 
     let_in(edge, tailspin, message(TOM, ALICE), stamped("federated", "discovered"))
 
 
+def test_what_ends_a_call_has_an_allowance_of_its_own(edge: EdgeStage) -> None:
+    tailspin = discovered(edge)
+    edge.tables.set("switches", "discovered_partner_standard_rate", "1")
+    let_in(edge, tailspin, message(TOM, ALICE), stamped("federated", "discovered"))
+    time.sleep(1.1 - time.time() % 1)  # the beginning of a second, which all that follows shares
+    sent = [tailspin.send(request("BYE", TOM, ALICE, to_tag="x")) for _ in range(20)]
+    for _ in range(10):
+        edge.next_hop.expect("BYE").reply(200)
+    assert [one.answer().status for one in sent].count(503) == 10
+    edge.refused(sent[-1], "partner-too-fast", party="federated")
+    time.sleep(1.1 - time.time() % 1)
+    let_in(edge, tailspin, message(TOM, ALICE), stamped("federated", "discovered"))
+    once_more = tailspin.send(message(TOM, ALICE))
+    assert once_more.answer().status == 503
+    ended = tailspin.send(request("BYE", TOM, ALICE, to_tag="x"))
+    edge.next_hop.expect("BYE").reply(200)
+    ended.expect(200)
+
+
 def test_so_many_of_our_users_in_a_period(edge: EdgeStage) -> None:
     tailspin = discovered(edge)
     edge.tables.set("switches", "max_contacts_per_discovered_partner", "3")
@@ -324,6 +343,8 @@ def test_a_provider_speaks_only_for_his_domains(edge: EdgeStage) -> None:
 
 VIDEO = SDP + "m=video 4002 RTP/AVP 31\r\n"
 FILE = {"Content-Type": "application/vnd.gsma.rcs-ft-http+xml"}
+CPIM = {"Content-Type": "message/cpim"}
+WRAPPED = "From: <sip:walt@wingtip.example>\r\n\r\nContent-Type: {}\r\n\r\n<file/>"
 
 
 @pytest.mark.parametrize(
@@ -339,6 +360,8 @@ FILE = {"Content-Type": "application/vnd.gsma.rcs-ft-http+xml"}
         ("watch", {}, "", 0),
         ("conference", {"audio": "1"}, "feature-not-supported", 488),
         ("file", {}, "feature-not-supported", 488),
+        ("wrapped-file", {}, "feature-not-supported", 488),
+        ("wrapped-text", {}, "", 0),
         ("room", {}, "feature-not-supported", 488),
     ],
 )
@@ -354,6 +377,8 @@ def test_public_im_is_between_two(
         "watch": lambda: subscribe(walt, ALICE),
         "conference": lambda: request("INVITE", walt, ALICE, headers=focus),
         "file": lambda: message(walt, ALICE, "<file/>", headers=FILE),
+        "wrapped-file": lambda: message(walt, ALICE, WRAPPED.format(FILE["Content-Type"]), headers=CPIM),
+        "wrapped-text": lambda: message(walt, ALICE, WRAPPED.format("text/plain"), headers=CPIM),
         "room": lambda: message(walt, "room.tea@contoso.example"),
     }[asked]()
     if reason:

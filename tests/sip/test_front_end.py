@@ -113,6 +113,30 @@ def test_a_device_whose_connection_is_gone_is_forgotten(front_end: FrontEndStage
     front_end.director.nothing("MESSAGE")
 
 
+@pytest.mark.parametrize("named", [True, False], ids=["a device's name", "no name"])
+def test_a_device_that_comes_back_pushes_nobody_out(front_end: FrontEndStage, named: bool) -> None:
+    """Of ten devices; without a name (RFC 5626 section 4.1) it is an eleventh, and the oldest makes room."""
+
+    def signed_in(number: int, port: int) -> str:
+        contact = f"<sip:alice@198.51.100.7:{port};transport=tls>"
+        if named or number:
+            contact += f';+sip.instance="<urn:uuid:00000000-0000-1000-8000-{number:012}>";reg-id=1'
+        headers = {"Path": f"<{token(front_end, f't{port}')}>", "Supported": "path, outbound"}
+        asked = register(ALICE, headers=headers)
+        asked.headers = [(n, contact if n == "Contact" else v) for n, v in asked.headers]
+        sent = front_end.director.send(front_end.stamp(asked))
+        sent.expect(200)
+        return str(sent.answer())
+
+    for number in range(1, 10):
+        signed_in(number, 5000 + number)
+    signed_in(0, 5000)
+    there = signed_in(0, 6000)
+    assert there.count("sip:alice@198.51.100.7:") == 10
+    assert ("198.51.100.7:5001;" in there) is named
+    assert "198.51.100.7:6000;" in there
+
+
 def test_a_client_inside_proves_himself(front_end: FrontEndStage) -> None:
     client = front_end.client()
     asked = register(ALICE)
