@@ -240,7 +240,11 @@ class Linphone(Client):
         return {"rc": "\n".join(lines) + "\n", ".local/share/linphone/.keep": ""}
 
     def command(self) -> str:
-        """With a log of its SIP messages."""
+        """With a log of its SIP messages.
+
+        Each 5 s it looks whether there is a way to an address in the Internet, and leaves when there is none.
+        """
+        self.run(self._way("add"))
         return f"stdbuf -oL linphonec -C -d 6 -l {self.folder}/log -c {self.folder}/rc"
 
     def signed_in(self) -> None:
@@ -262,9 +266,20 @@ class Linphone(Client):
         """It says so."""
         self.expect(rf"Message received from .*: {re.escape(text)}")
 
+    def _way(self, change: str) -> str:
+        """A default route of the one family that the vantage has: `add` or `del`."""
+        ip = f"ip -{self.host[-1]} route"
+        device = rf"{ip} | sed -n 's/.* dev \([^ ]*\).*/\1/p' | head -n 1"
+        return f"{ip} {change} default dev $({device}) metric 9999"
+
     def leave(self) -> None:
         """Signs out by itself."""
         self.say("quit")
+
+    def close(self) -> None:
+        """The same, and the way to the Internet is taken away."""
+        super().close()
+        self.run(self._way("del"))
 
     def transcript(self) -> str:
         """What it said, then the SIP messages of its log."""

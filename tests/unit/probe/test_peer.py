@@ -152,8 +152,13 @@ def strict(authority: Any) -> Iterator[int]:
         def serve() -> None:
             with contextlib.suppress(OSError):
                 sock, _ = listening.accept()
-                with sock, contextlib.suppress(ssl.SSLError):
-                    context.wrap_socket(sock, server_side=True)
+                with context.wrap_socket(sock, server_side=True, do_handshake_on_connect=False) as tls:
+                    with contextlib.suppress(ssl.SSLError):
+                        tls.do_handshake()
+                    # Closed with something unread, it would send a reset that overtakes the alert.
+                    socket.socket.settimeout(tls, 2)
+                    while socket.socket.recv(tls, 4096):
+                        pass
 
         thread = threading.Thread(target=serve, daemon=True)
         thread.start()
