@@ -233,8 +233,11 @@ def _between(
     if request.party == "mobile":
         meetings.mobile_media(trail, deployment, request)
     crossing = request.party != "internal" or foreign is not None
-    if crossing and feature.row in ("M14", "M15", "M17", "M18") and involved:
+    if crossing and feature.row in ("M14", "M15", "M18") and involved:
         meetings.media(trail, deployment, involved[0])
+    if crossing and feature.row == "M17" and involved:
+        # Ours pass through the web services of the sender's home, not from client to client.
+        people.published(trail, deployment, request, involved[0])
 
 
 __all__ = ["FEATURES", "Decision", "Request", "decide"]

@@ -55,7 +55,11 @@ WEB_POLICY: dict[PolicyKind, tuple[str, ...]] = {
         "enable_public_cloud_access",
     ),
     "mobility": ("enable_mobility",),
-    "conferencing": ("allow_anonymous_participants_in_meetings",),
+    "conferencing": (
+        "allow_anonymous_participants_in_meetings",
+        "enable_p2p_file_transfer",
+        "max_file_size_mb",
+    ),
 }
 """Effective settings that the web services enforce or show a user of his own policy."""
 SWITCHES = (
@@ -328,7 +332,7 @@ def _web_users(deployment: Deployment, credentials: Credentials) -> Iterator[tup
     directory = deployment.directory.users
     default = _default_home(deployment)
     none = Digest("", "")
-    effective: dict[str, dict[str, bool]] = {address: {} for address in directory}
+    effective: dict[str, dict[str, bool | int]] = {address: {} for address in directory}
     for kind, settings in WEB_POLICY.items():
         for address, policy, _ in every_user(deployment, kind):
             effective[address] |= {name: getattr(policy, name) for name in settings}

@@ -128,3 +128,52 @@ def test_every_device_gets_it_and_one_is_enough(front_end: FrontEndStage) -> Non
     desk.expect("MESSAGE").reply(486)
     phone.expect("MESSAGE").reply(486)
     sent.expect(486)
+
+
+DOCUMENT = (
+    '<file xmlns="urn:gsma:params:xml:ns:rcs:rcs:fthttp"><file-info type="file"><file-size>5</file-size>'
+    '<data url="{}" until="2030-01-01T00:00:00Z"/></file-info></file>'
+)
+OUTSIDE = f"https://web.contoso.example/files/fe1/{'0' * 64}"
+INSIDE = f"https://fe1.inside.contoso.example/files/fe1/{'0' * 64}"
+
+
+@pytest.mark.parametrize("wrap", [True, False])
+def test_a_client_inside_is_told_where_it_reaches_a_file(front_end: FrontEndStage, wrap: bool) -> None:
+    document = DOCUMENT.format(OUTSIDE)
+    sent, bob = send(
+        front_end, "message/cpim" if wrap else FILE, wrapped(FILE, document) if wrap else document
+    )
+    came = bob.expect("MESSAGE")
+    came.reply(200)
+    assert came.body.decode().endswith(DOCUMENT.format(INSIDE))
+    sent.expect(200)
+
+
+@pytest.mark.parametrize(
+    "url", ["https://web.fabrikam.example/files/fe1/0", "https://web.contoso.example/files/fe9/0"]
+)
+def test_where_others_files_are_stays_as_it_is(front_end: FrontEndStage, url: str) -> None:
+    _, bob = send(front_end, FILE, DOCUMENT.format(url))
+    assert bob.expect("MESSAGE").body.decode() == DOCUMENT.format(url)
+
+
+def test_a_client_outside_is_told_the_published_address(front_end: FrontEndStage) -> None:
+    remote(front_end, ALICE)
+    remote(front_end, BOB, "other")
+    asked = message(BOB, ALICE, DOCUMENT.format(OUTSIDE), headers={"Content-Type": FILE})
+    front_end.director.send(front_end.stamp(asked))
+    assert front_end.director.expect("MESSAGE").body.decode() == DOCUMENT.format(OUTSIDE)
+
+
+@pytest.mark.parametrize("who", [ALICE, BOB])
+@pytest.mark.parametrize("wrap", [True, False])
+def test_who_has_no_files(front_end: FrontEndStage, who: str, wrap: bool) -> None:
+    front_end.tables.change("users", who, files="0")
+    document = DOCUMENT.format(OUTSIDE)
+    sent, bob = send(
+        front_end, "message/cpim" if wrap else FILE, wrapped(FILE, document) if wrap else document
+    )
+    sent.expect(403)
+    front_end.refused(sent, "file-transfer-off")
+    bob.nothing("MESSAGE")

@@ -149,7 +149,7 @@ def test_an_invitation_that_does_not_arrive(front_end: FrontEndStage, room: str)
     alice, _ = opened(front_end, room)
     do(alice, ALICE, room, f"#invite {DAVE}").expect(200)
     said = {heard(alice, room, "***"), heard(alice, room, "***")}
-    assert said == {f"*** {DAVE} has been invited.", f"*** {DAVE} could not be invited (480)."}
+    assert said == {f"*** {DAVE} has been invited.", f"*** {DAVE} could not be invited to {room} (480)."}
 
 
 def test_what_is_no_text_is_not_passed_on(front_end: FrontEndStage, room: str) -> None:
@@ -181,6 +181,35 @@ def test_nobody_can_speak_as_a_room(front_end: FrontEndStage, room: str) -> None
     sent.expect(403)
     front_end.refused(sent, "forged-inside-header")
     bob.nothing("MESSAGE")
+
+
+def test_a_partner_takes_part(front_end: FrontEndStage, room: str) -> None:
+    alice, _ = opened(front_end, room)
+    do(alice, ALICE, room, f"#invite {DANA}").expect(200)
+    asked = front_end.director.expect("MESSAGE", {"X-Edgewright-Origin": "outbound;class=none[+]federated.*"})
+    asked.reply(200)
+    assert f"{ALICE} invites you" in asked.body.decode()
+    heard(alice, room, f"{DANA} has been invited")
+
+    def dana(text: str) -> Sent:
+        sent = message(DANA, room, text)
+        return front_end.director.send(front_end.stamp(sent, "federated", klass="allowed", level="verified"))
+
+    dana("#join").expect(200)
+    heard(alice, room, f"{DANA} has joined")
+    dana("hello from outside").expect(200)
+    assert heard(alice, room, "") == f"{DANA}: hello from outside"
+    do(alice, ALICE, room, "welcome").expect(200)
+    came = front_end.director.expect("MESSAGE", {"From": f"<sip:{room}>;tag=.*"}, uri=f"sip:{DANA}")
+    came.reply(200)
+    assert came.body.decode() == f"{ALICE}: welcome"
+    sent = dana(f"#invite {BOB}")
+    sent.expect(403)
+    front_end.refused(sent, "not-presenter")
+    front_end.tables.change("users", ALICE, federation="0", meeting_size="10")
+    sent = dana("still here?")
+    sent.expect(404)
+    front_end.refused(sent, "federation-access-off")
 
 
 @pytest.mark.parametrize("origin", ["public", "xmpp"])

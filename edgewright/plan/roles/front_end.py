@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, cast
 
 from pydantic import Field
 
-from edgewright.plan import sip
+from edgewright.plan import files, sip
 from edgewright.plan.roles import database
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Settings(sip.Settings):
     """Other Front End pools, the Directors on the way out, the Edges that this pool faces."""
     database: Database
     tables: sip.Tables = Field(default_factory=dict)
-    """Tables that follow from the plan: `hosts`, `pools`, `routes`, `via`."""
+    """Tables that follow from the plan: `files`, `hosts`, `pools`, `routes`, `via`."""
 
 
 def settings(base: Base, host: HostPlan) -> Settings | None:
@@ -96,6 +96,7 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
             "pools": sip.pool_table(*known),
             "routes": sip.route_table(base, host),
             "via": via,
+            "files": files.table(base),
         },
     )
 

@@ -33,6 +33,8 @@ class Upstream(_Model):
     """The name that each backend's certificate must carry."""
     servers: tuple[str, ...]
     """`address:port`, IPv6 in brackets."""
+    hosts: tuple[str, ...]
+    """Their hosts, in the same order: what a host keeps is asked of that one (`/files/<host>/`)."""
 
 
 class Site(_Model):
@@ -82,6 +84,7 @@ def _upstream(base: Base, host: HostPlan, publication: Publication) -> Upstream:
         servers=tuple(
             _server(host, base.hosts[name], publication.backend_port) for name in publication.backends
         ),
+        hosts=tuple(publication.backends),
     )
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 from edgewright.model.topology import CertificateSlot, DirectorPool, FrontEndPool
+from edgewright.plan import files
 from edgewright.plan.edges import edge_pools, primary_edge
 from edgewright.plan.roles import front_end
 
@@ -19,6 +20,7 @@ PACKAGES = (
     "python3-httptools",
     "python3-jinja2",
     "python3-psycopg2",
+    "python3-python-multipart",
     "python3-starlette",
     "python3-uvicorn",
 )
@@ -29,8 +31,8 @@ LISTENS = ("web_external", "web_internal", "web_internal_http")
 
 SERVED = ("/", "/user", "/Autodiscover/AutodiscoverService.svc/root")
 """Paths of the external site that exist: each with everything below it, except `/`, which is itself alone."""
-HOME_SERVED = ("/xcap-root",)
-"""Paths that exist besides where users are homed: their own documents."""
+HOME_SERVED = ("/xcap-root", files.PATH)
+"""Paths that exist besides where users are homed: their own documents and files."""
 BODIES = {"/xcap-root": "320k"}
 """Paths where a client may send more than anywhere else, and how much (nginx's size): a little more than the
 service itself takes, so that the service is who refuses."""
@@ -95,6 +97,8 @@ class Settings(_Model):
     homes: tuple[Home, ...]
     database: front_end.Database | None
     """Where the documents of the pool's users are; None on a Director."""
+    files: str | None
+    """What addresses of files begin with that lie here; None on Directors."""
     bodies: dict[str, str] = BODIES
     """By path: the largest body (nginx's size) where it may be larger than elsewhere."""
 
@@ -122,6 +126,7 @@ def settings(base: Base, host: HostPlan) -> Settings | None:
             lambda: tuple(_home(base, home) for home in base.pools.values() if home.kind == "front_end"),
         ),
         database=front_end.database_of(base, host) if pool.kind == "front_end" else None,
+        files=files.address(pool, host) if pool.kind == "front_end" else None,
     )
 
 

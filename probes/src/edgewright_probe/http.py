@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import http.client
 import io
 import re
@@ -31,11 +32,12 @@ class _Bytes:
 
 @dataclass
 class Answer:
-    """Status, headers in order, body (text)."""
+    """Status, headers in order, body (text, and the SHA-256 of its bytes)."""
 
     status: int
     headers: list[tuple[str, str]]
     body: str
+    sha256: str = ""
 
     def all(self, name: str) -> list[str]:
         """Every value of a header."""
@@ -48,7 +50,8 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
     `body` is sent as UTF-8 (`encoding` names another), its type is among `headers`. `host` overrides the Host
     header, `sni` the TLS name, `headers` is a list of [name, value]; with `user`
     and `password` a digest challenge is answered. Redirects are shown, not followed. Allowed: a status of
-    `accept` (default: 2xx).
+    `accept` (default: 2xx). `form`: {name, size, seed, says?} is sent as a file (RFC 7578), its bytes as
+    `content` makes them; `says`: the length that is announced, where it is not the real one.
     `shown`: status, challenges, location, content_type, headers (comparable); body in `data`.
     """
     url = urllib.parse.urlsplit(arguments["url"])
@@ -72,6 +75,11 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
     ]
     if "body" in arguments:
         headers.append(("Content-Length", str(len(body))))
+    elif form := arguments.get("form"):
+        sent_as, body = _form(form)
+        headers += [("Content-Type", sent_as), ("Content-Length", str(form.get("says", len(body))))]
+    elif method == "POST":
+        headers.append(("Content-Length", "0"))
     target = await net.find(where, transcript)
     correlations = [correlation]
     challenges, answered = 0, False
@@ -97,8 +105,25 @@ async def request(arguments: dict[str, Any], transcript: Transcript) -> Observat
         shown["location"] = location[0]
     if kind := answer.all("content-type"):
         shown["content_type"] = kind[0].partition(";")[0]
-    data = {"body": answer.body[:20000], "headers": answer.headers}
+    data = {"body": answer.body[:20000], "headers": answer.headers, "sha256": answer.sha256}
     return Observation("done" if allowed else "policy", allowed, shown, correlations, data)
+
+
+def content(seed: str, size: int) -> bytes:
+    """The bytes of a file that only `seed` and `size` decide."""
+    block = hashlib.sha256(seed.encode()).digest()
+    return (block * (size // len(block) + 1))[:size]
+
+
+def _form(form: dict[str, Any]) -> tuple[str, bytes]:
+    """Content type and body of a form with one file, as RCC.07 and Linphone send it."""
+    boundary = secrets.token_hex(16)
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="File"; filename="{form["name"]}"\r\n'
+        "Content-Type: application/octet-stream\r\n\r\n"
+    )
+    body = head.encode() + content(str(form["seed"]), int(form["size"])) + f"\r\n--{boundary}--\r\n".encode()
+    return f"multipart/form-data; boundary={boundary}", body
 
 
 def comparable(answer: Answer) -> list[str]:
@@ -141,10 +166,11 @@ async def _one(
     try:
         parsed = http.client.HTTPResponse(_Bytes(raw), method=method)  # type: ignore[arg-type]
         parsed.begin()
-        text = parsed.read(_LIMIT).decode("utf-8", "replace")
+        raw_body = parsed.read(_LIMIT)
+        text = raw_body.decode("utf-8", "replace")
     except (http.client.HTTPException, ValueError) as error:
         raise HaltError("protocol", f"not HTTP: {type(error).__name__}") from error
-    answer = Answer(parsed.status, parsed.getheaders(), text)
+    answer = Answer(parsed.status, parsed.getheaders(), text, hashlib.sha256(raw_body).hexdigest())
     shown = "\n".join(f"{n}: {v}" for n, v in answer.headers)
     transcript.add(f"< HTTP/1.1 {parsed.status} {parsed.reason}\n{shown}\n\n{text[:1500]}")
     return answer

@@ -19,7 +19,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any
 
-from . import burst, call, http, names, peer, port, presence, sip, tls
+from . import burst, call, http, names, peer, port, presence, sip, tls, transfer
 from .observation import HaltError, Observation, Transcript
 
 PARALLEL = 48
@@ -52,6 +52,8 @@ def verbs(sessions: sip.Sessions, presences: presence.Presences | None = None) -
         "tls.handshake": tls.handshake,
         "dns.lookup": names.lookup,
         "http.request": http.request,
+        "file.send": held(transfer.send),
+        "file.wait": held(transfer.wait),
         "port.scan": port.scan,
     }
 

@@ -25,6 +25,8 @@ def settings(tmp_path: Path) -> Settings:
     secret.write_text(base64.b64encode(b"s" * 32).decode() + "\n")
     tables = tmp_path / "tables.sqlite"
     write_tables(tables, USERS)
+    folder = tmp_path / "files"
+    folder.mkdir()
     document = {
         "organization": "Contoso",
         "realm": REALM,
@@ -45,6 +47,13 @@ def settings(tmp_path: Path) -> Settings:
         "pool": "fe.inside.contoso.example",
         "database": None,
         "tables": str(tables),
+        "files": {
+            "folder": str(folder),
+            "base": "https://web.contoso.example/files/fe1/",
+            "quota_mb": 16,
+            "user_quota_mb": 8,
+            "days": 7,
+        },
     }
     path = tmp_path / "settings.json"
     path.write_text(json.dumps(document))

@@ -14,6 +14,8 @@ EVERYTHING = {
     "enable_federation_access": True,
     "enable_mobility": True,
     "allow_anonymous_participants_in_meetings": True,
+    "enable_p2p_file_transfer": True,
+    "max_file_size_mb": 1,
 }
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from edgewright import model, plan
@@ -29,8 +30,9 @@ def written(tmp_path: Path, name: str, host: str) -> Settings:
     )
     environment.filters["to_nice_json"] = json.dumps
     environment.filters["combine"] = lambda one, other: one | other
+    knobs = yaml.safe_load((ROOT / "roles/web_service/defaults/main.yml").read_text())
     settings = plan.make(model.load(FOLDERS[name])).settings[host]["web_service"]
-    text = environment.get_template("settings.json.j2").render(web_service=settings)
+    text = environment.get_template("settings.json.j2").render(web_service=settings, **knobs)
     (tmp_path / "settings.json").write_text(text)
     (tmp_path / "secret").write_text(base64.b64encode(bytes(32)).decode())
     return load(tmp_path / "settings.json", tmp_path / "secret")
@@ -63,3 +65,11 @@ def test_where_the_documents_are(
     assert found.database is not None
     assert found.database.items() >= (database | {"user": "edgewright-web", "dbname": "kamailio"}).items()
     assert found.pool in found.homes
+
+
+def test_where_files_are(tmp_path: Path) -> None:
+    found = written(tmp_path, "contoso", "fe1").files
+    assert found is not None
+    assert found.base == "https://web.contoso.example/files/fe1/"
+    assert (found.quota_mb, found.user_quota_mb, found.days) == (10240, 1024, 7)
+    assert written(tmp_path, "contoso", "director1").files is None

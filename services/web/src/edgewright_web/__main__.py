@@ -15,8 +15,10 @@ from pathlib import Path
 
 import uvicorn
 
-from edgewright_web import app, xcap
+from edgewright_web import app, log, xcap
+from edgewright_web.files import MB
 from edgewright_web.settings import Settings, load
+from edgewright_web.store import Store
 
 _FIRST_SOCKET = 3
 
@@ -50,13 +52,18 @@ def main() -> None:
     parser.add_argument("--site", choices=("external", "internal"), required=True)
     parser.add_argument("--settings", type=Path, required=True)
     parser.add_argument("--nonce-secret", type=Path, required=True, help="file with the pool's secret")
+    parser.add_argument("--expire", action="store_true", help="only remove files that have expired")
     parser.add_argument("--check", action="store_true", help="only read the settings")
     arguments = parser.parse_args()
     try:
         settings = load(arguments.settings, arguments.nonce_secret)
     except (OSError, ValueError, KeyError, TypeError) as error:
         sys.exit(f"{arguments.settings}: {type(error).__name__}: {error}")
-    if arguments.check:
+    if arguments.expire and settings.files is not None:
+        kept = settings.files
+        gone = Store(kept.folder, kept.quota_mb * MB, kept.user_quota_mb * MB, kept.days * 86400).expire()
+        log.event("files-expired", count=gone)
+    if arguments.check or arguments.expire:
         return
     config = uvicorn.Config(
         app.create(settings, arguments.site, _documents(settings)),

@@ -18,8 +18,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from edgewright_web import autodiscover, log, page, xcap
 from edgewright_web.digest import Digest, Nonces
+from edgewright_web.files import MB, Files
 from edgewright_web.problems import ProblemError
 from edgewright_web.settings import Settings, Site
+from edgewright_web.store import Store
 from edgewright_web.tables import Tables, TablesError, User
 
 _REQUEST_ID = re.compile(r"[0-9a-f]{32}")
@@ -64,10 +66,23 @@ class Web:
             auto_reload=False,
         )
         self.template = templates.get_template("user.html")
+        self.files: Files | None = None
+        if settings.files is not None:
+            kept = settings.files
+            store = Store(kept.folder, kept.quota_mb * MB, kept.user_quota_mb * MB, kept.days * 86400)
+            self.files = Files(store, kept.base)
 
     def application(self) -> ASGIApp:
         """The ASGI application."""
         base = autodiscover.PATH.lower()
+        files = (
+            []
+            if self.files is None
+            else [
+                Route("/files", self.take_file, methods=["GET", "POST"]),
+                Route("/files/{host}/{token}", self.give_file, methods=["GET"]),
+            ]
+        )
         routes = [
             Route("/", self.start),
             Route("/user", self.user_page),
@@ -75,6 +90,7 @@ class Web:
             Route(f"{base}/domain", self.domain),
             Route(f"{base}/user", self.user),
             Route(f"{base}/oauth/user", self.user),
+            *files,
         ]
         if self.documents is not None:
             methods = ["GET", "PUT", "DELETE"]
@@ -224,6 +240,17 @@ class Web:
         if {"*", tag} & set(if_none_match):
             return Response(status_code=HTTPStatus.NOT_MODIFIED, headers=headers)
         return Response(content, media_type=document.application.media_type, headers=headers)
+
+    async def take_file(self, request: Request) -> Response:
+        """A file of the signed-in user; without one, whether he may send any."""
+        assert self.files is not None  # else there is no such route
+        user = await run_in_threadpool(self._signed_in, request)
+        return await self.files.take(request, user)
+
+    async def give_file(self, request: Request) -> Response:
+        """A file, for whoever has its address."""
+        assert self.files is not None  # else there is no such route
+        return await self.files.give(request, _correlation(request), self.party)
 
     async def health(self, _: Request) -> Response:
         """Whether this host can serve users; inside only."""

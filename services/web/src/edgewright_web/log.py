@@ -20,6 +20,15 @@ def refused(
     }
     if user:
         fields["user"] = user
+    _write(fields)
+
+
+def event(name: str, **fields: object) -> None:
+    """Write something that happened and was no refusal."""
+    _write({"event": name, **fields})
+
+
+def _write(fields: dict[str, object]) -> None:
     line = " ".join(f"{name}={quote(str(value), safe='@:/.-')}" for name, value in fields.items())
     sys.stdout.write(f"edgewright {line}\n")
     sys.stdout.flush()

@@ -33,6 +33,17 @@ class Home:
 
 
 @dataclass(frozen=True, slots=True)
+class FileSettings:
+    """Files between two people: where they lie, what their addresses begin with, how much for how long."""
+
+    folder: Path
+    base: str
+    quota_mb: int
+    user_quota_mb: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that follows from the topology; users and policies are in the tables."""
 
@@ -47,6 +58,8 @@ class Settings:
     homes: dict[str, Home]
     tables: Path
     nonce_secret: bytes
+    files: FileSettings | None
+    """None on Directors: files lie in home pools."""
 
 
 def _home(value: dict[str, Any]) -> Home:
@@ -79,4 +92,9 @@ def load(path: Path, nonce_secret: Path) -> Settings:
         homes={home["pool"]: _home(home) for home in document["homes"]},
         tables=Path(document["tables"]),
         nonce_secret=secret,
+        files=_files(document["files"]),
     )
+
+
+def _files(value: dict[str, Any] | None) -> FileSettings | None:
+    return FileSettings(**(value | {"folder": Path(value["folder"])})) if value else None

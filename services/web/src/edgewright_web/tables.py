@@ -35,6 +35,11 @@ class User:
         """An effective setting; what is not said is not allowed."""
         return self.policy.get(setting) is True
 
+    def number(self, setting: str) -> int:
+        """An effective setting that counts; what is not said is nothing."""
+        value = self.policy.get(setting)
+        return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
 
 @dataclass(frozen=True, slots=True)
 class Tables:
