@@ -19,10 +19,14 @@ RUN = "{run}"
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Whose held session must get (or, for a refusal, must not get) the message."""
+    """Whose held session must get (or, for a refusal, must not get) the message.
+
+    `secrets`: words that may stand in no header there; with them it is looked for what must not leave.
+    """
 
     vantage: str
     session: str
+    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +37,8 @@ class Case:
     held registration), `same_as` the cell whose answer must look the same. `receiver` gets the message;
     whatever is sent in a refused cell must arrive in none of the held sessions; `also` must get it, too. A
     cell that should work is tried again for `within` seconds. It begins when the cells `after` of its wave
-    are done, if they run.
+    are done, if they run. `late`: what nobody answered in time may arrive after all; nothing takes
+    a request back.
     """
 
     cell: Cell
@@ -44,6 +49,7 @@ class Case:
     also: tuple[Receiver, ...] = ()
     within: float = 0.0
     after: tuple[str, ...] = ()
+    late: bool = False
 
     @property
     def leans_on(self) -> tuple[str, ...]:

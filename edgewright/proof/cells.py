@@ -7,16 +7,22 @@ from edgewright.proof import (
     contacts,
     conversations,
     disruption,
+    federation,
+    files,
     flips,
     flows,
     inside,
     messages,
     names,
+    paused,
     presence,
+    pretenders,
     privacy,
     rooms,
+    rooms_across,
     sample,
     sign_in,
+    situations,
     web,
 )
 from edgewright.proof.case import Case
@@ -30,6 +36,10 @@ CONCERNS = (
     contacts,
     privacy,
     rooms,
+    files,
+    federation,
+    pretenders,
+    rooms_across,
     web,
     names,
     certificates,
@@ -37,7 +47,9 @@ CONCERNS = (
     sample,
     inside,
     disruption,
+    paused,
     flips,
+    situations,
 )
 
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import shlex
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from edgewright.model.deployment import Deployment
 from edgewright.model.topology import EdgePool
-from edgewright.proof import expect, messages, sign_in, web
+from edgewright.proof import expect, federation, messages, peers, sign_in, web
 from edgewright.proof.case import RIGHT, Case, Maker, Receiver
 from edgewright.proof.flips import Flip
 from edgewright.proof.places import ssh
@@ -104,6 +104,8 @@ class Hands:
 
     config: Path
     enforce: Enforce | None = None
+    elsewhere: dict[str, Path] = field(default_factory=dict)
+    """Hosts that are reached by another ssh configuration."""
 
     async def begin(self, disruption: Disruption | Flip) -> None:
         """Break; each host first sets a timer that mends it whatever happens here.
@@ -156,7 +158,7 @@ class Hands:
 
     async def _one(self, host: str, command: str) -> str:
         process = await asyncio.create_subprocess_exec(
-            *ssh(self.config, host, command),
+            *ssh(self.elsewhere.get(host, self.config), host, command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.PIPE,
@@ -211,6 +213,8 @@ def make(scope: Scope) -> Iterator[Case]:
     for disruption in all_of(scope):
         if disruption.name == "next-hop-stopped":
             yield from _next_hop(scope, disruption)
+        elif disruption.name == FRONT_END_RESTARTED:
+            yield from _restarted(scope, disruption)
         elif disruption.name == "backend-impostor":
             yield from _impostor(scope, disruption)
 
@@ -221,6 +225,7 @@ def _next_hop(scope: Scope, disruption: Disruption) -> Iterator[Case]:
     if len(pair) < 2:
         return
     alice, bob = pair
+    before: tuple[str, ...] = ()
     for seat in scope.seats:
         where = scope.sip(seat, scope.domain)
         if where is None:
@@ -236,7 +241,9 @@ def _next_hop(scope: Scope, disruption: Disruption) -> Iterator[Case]:
             arguments,
             impact="disrupts",
         )
-        yield Case(again, disruption.after, within=RECOVERY)
+        # One after the other: more devices than a user may have would push out those that are signed in.
+        yield Case(again, disruption.after, within=RECOVERY, after=before)
+        before = (again.id,)
         meanwhile = expect.refused("next-hop-down", sip=True) if seat.side == "outside" else Expected(True)
         stopped = maker.at(
             seat,
@@ -291,6 +298,34 @@ def _messages(scope: Scope, disruption: Disruption, seat: Seat, alice: str, bob:
 def _unshown(expected: Expected) -> Expected:
     """503 and 504 are both right (which one depends on whether a connection was still open)."""
     return expected if expected.allowed else replace(expected, shown={"status": [503, 504]})
+
+
+def _restarted(scope: Scope, disruption: Disruption) -> Iterator[Case]:
+    """Whose connection ended at the Front End itself comes back by signing in again."""
+    pair = sign_in.talkers(scope)
+    if len(pair) < 2:
+        return
+    others = federation.present(scope, pair) if peers.all_of(scope) else ()
+    inside = [person for person in others if person.seat.side == "inside"]
+    people = [
+        (account, seat, sign_in.sign_in_id(seat, account)) for account in pair for seat in scope.at("inside")
+    ]
+    people += [(p.account, p.seat, federation.gather_id(p)) for p in inside if p.account not in pair]
+    for account, seat, signed_in in people:
+        where = scope.sip(seat, scope.domain)
+        if where is None:
+            continue
+        held = {"user": account, "password": RIGHT, "session": sign_in.session(account, seat)}
+        back = Maker(AREA, expect.party(seat), "sign-in").at(
+            seat,
+            f"front-end-back-{sign_in.name(account)}",
+            "the Front End runs again",
+            sign_in.request(scope, seat, account),
+            "sip.register",
+            where | held,
+            impact="disrupts",
+        )
+        yield Case(back, disruption.after, (signed_in,), within=RECOVERY)
 
 
 def _impostor(scope: Scope, disruption: Disruption) -> Iterator[Case]:

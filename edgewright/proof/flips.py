@@ -9,22 +9,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Any, get_args
+from typing import Any
 
 from edgewright.access.request import Request
-from edgewright.model import resolve
 from edgewright.model.deployment import Deployment
-from edgewright.model.directory import PolicyKind
-from edgewright.model.policy import AccessEdge
-from edgewright.model.setting import PolicyObject, Setting
-from edgewright.proof import contacts, expect, messages, presence, sign_in, web
+from edgewright.plan.types import Plan
+from edgewright.proof import contacts, crossing, expect, federation, messages, peers, presence, sign_in, web
 from edgewright.proof.case import RIGHT, Case, Maker, Receiver
+from edgewright.proof.crossing import CALL, MESSAGE, Person, Way
+from edgewright.proof.peers import Peer
 from edgewright.proof.scope import Scope, Seat
+from edgewright.proof.turned import candidates, switched_on
 from edgewright.proof.types import Cell, Expected
 
 AREA = "policy"
-TAG = "edgewright-proof"
-"""Name of the user policy that a flip grants; it exists only in memory and, meanwhile, in tables."""
 CLOSES = 5.0
 """Seconds within which a connection must be closed that may no longer be there."""
 
@@ -69,36 +67,48 @@ class Ask:
     expected: Callable[[Scope, Deployment, Seat, str, str], Expected]
     cell: Callable[[Scope, Seat, Maker, str, Expected, str, str], Cell | None]
     delivers: bool = False
-    """Whether it must arrive at the other one."""
-
-
-def seats(scope: Scope) -> tuple[Seat, ...]:
-    """One seat of each side and family: policies do not depend on more."""
-    found: dict[tuple[str, str], Seat] = {}
-    for seat in scope.seats:
-        if scope.sip(seat, scope.domain) is not None:
-            found.setdefault((seat.side, seat.family), seat)
-    return tuple(found.values())
+    """Whether it must arrive."""
+    receiver: Callable[[Scope, Deployment, Seat, str, str], Receiver | None] | None = None
+    """Where it must arrive; left out: at the other one."""
+    needs: tuple[str, ...] = ()
+    everywhere: bool = True
+    """Whether it is tried at every seat, also where the answer stays the same."""
 
 
 def people(scope: Scope) -> tuple[str, str] | None:
     """Who is concerned, and another one who is not; somebody who talks in no other cell, if there is one."""
     # As with the organisation's switches on: they concern everybody, and where one is off it is flipped on.
-    policies = scope.deployment.policies
-    switches = {n: v for n, v in _turned(policies.access_edge) if v is True}
-    edge = policies.access_edge.model_copy(update=switches)
-    on = replace(scope.deployment, policies=policies.model_copy(update={"access_edge": edge}))
+    on = switched_on(scope.deployment)
     admitted = {account: len(_where(scope, on, account)) for account in scope.accounts}
     most = max(admitted.values(), default=0)
     best = [account for account in scope.accounts if most and admitted[account] == most]
     if len(best) < 2:
         return None
-    return (best[2] if len(best) > 2 else best[1]), best[0]
+    # Somebody who may talk to partners has more to lose.
+    open_ = [account for account in best[2:] if _federates(scope, on, account)]
+    return next(iter([*open_, *best[2:]]), best[1]), best[0]
+
+
+def _federates(scope: Scope, deployment: Deployment, account: str) -> bool:
+    return any(
+        crossing.expected(scope, deployment, MESSAGE, theirs, Person(account, peers.ours(scope)[0])).allowed
+        for peer in peers.all_of(scope)
+        for theirs in federation.people(scope, peer)
+    )
 
 
 def _where(scope: Scope, deployment: Deployment, account: str) -> tuple[Seat, ...]:
     """The seats where an account may sign in."""
-    return tuple(s for s in seats(scope) if _signs_in(scope, deployment, s, account, "").allowed)
+    return tuple(s for s in peers.ours(scope) if _signs_in(scope, deployment, s, account, "").allowed)
+
+
+def hosts(plan: Plan) -> tuple[str, ...]:
+    """The hosts that have tables."""
+    return tuple(
+        name
+        for name, settings in plan.settings.items()
+        if any(isinstance(role.get("tables"), dict) for role in settings.values())
+    )
 
 
 def all_of(scope: Scope) -> tuple[Flip, ...]:
@@ -107,79 +117,22 @@ def all_of(scope: Scope) -> tuple[Flip, ...]:
     if found is None:
         return ()
     subject, other = found
-    hosts = tuple(
-        name
-        for name, settings in scope.plan.settings.items()
-        if any(isinstance(role.get("tables"), dict) for role in settings.values())
-    )
+    domains = tuple(peer.domain for peer in federation.standings(scope).values())
+    # Decisions do not depend on the family.
+    sides = {seat.side: seat for seat in peers.ours(scope)}.values()
+    described = [
+        (ask, seat, ask.expected(scope, scope.deployment, seat, subject, other).allowed)
+        for ask in asks(scope)
+        for seat in sides
+    ]
     return tuple(
-        Flip(name, situation, scope.deployment, changed, hosts)
-        for name, situation, changed in candidates(scope.deployment, subject)
+        Flip(name, situation, scope.deployment, changed, hosts(scope.plan))
+        for name, situation, changed in candidates(scope.deployment, subject, domains)
         if any(
-            ask.expected(scope, scope.deployment, seat, subject, other).allowed
-            != ask.expected(scope, changed, seat, subject, other).allowed
-            for ask in ASKS
-            for seat in seats(scope)
+            ask.expected(scope, changed, seat, subject, other).allowed != allowed
+            for ask, seat, allowed in described
         )
     )
-
-
-def candidates(deployment: Deployment, subject: str) -> Iterator[tuple[str, str, Deployment]]:
-    """Every setting turned over by itself: its name, in words, and the deployment with it."""
-    policies, directory = deployment.policies, deployment.directory
-    for name, value in _turned(policies.access_edge):
-        changed = policies.access_edge.model_copy(update={name: value})
-        yield (
-            name,
-            f"{name}: {_word(value)}",
-            replace(deployment, policies=policies.model_copy(update={"access_edge": changed})),
-        )
-    user = directory.users[subject]
-
-    def with_user(update: dict[str, Any] | None) -> Deployment:
-        users = {a: u for a, u in directory.users.items() if a != subject}
-        if update is not None:
-            users[subject] = user.model_copy(update=update)
-        return replace(
-            deployment, directory=directory.model_copy(update={"users": dict(sorted(users.items()))})
-        )
-
-    for kind in get_args(PolicyKind):
-        mine, _ = resolve.effective(deployment, kind, subject)
-        scoped = getattr(policies, kind)
-        for name, value in _turned(mine):
-            tagged = {**scoped.user, TAG: mine.model_copy(update={name: value})}
-            granted = with_user({"policies": {**user.policies, kind: TAG}})
-            changed_kind = {kind: scoped.model_copy(update={"user": tagged})}
-            yield (
-                name,
-                f"{kind} policy of {sign_in.name(subject)}, {name}: {_word(value)}",
-                replace(granted, policies=policies.model_copy(update=changed_kind)),
-            )
-    yield (
-        "enabled",
-        f"{sign_in.name(subject)}'s account, enabled: {_word(not user.enabled)}",
-        with_user({"enabled": not user.enabled}),
-    )
-    yield "removed", f"{sign_in.name(subject)} is not in the directory", with_user(None)
-
-
-def _turned(policy: PolicyObject | AccessEdge) -> Iterator[tuple[str, Any]]:
-    """Each setting that can change a decision, with another value: a stricter one, else the opposite."""
-    for name, field in type(policy).model_fields.items():
-        setting = next((m for m in field.metadata if isinstance(m, Setting)), None)
-        if setting is None or setting.direction in ("neutral", "selects"):
-            continue
-        value = getattr(policy, name)
-        stricter = setting.stricter(value)
-        if stricter:
-            yield name, stricter[0]
-        elif isinstance(value, bool):
-            yield name, not value
-
-
-def _word(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 # -- what is tried --------------------------------------------------------------------------
@@ -294,6 +247,85 @@ ASKS = (
 )
 
 
+def asks(scope: Scope) -> tuple[Ask, ...]:
+    """Everything that is tried: what is here, and the same across organisations."""
+    return (*ASKS, *_across(scope))
+
+
+# -- across organisations -------------------------------------------------------------------
+
+
+def _across(scope: Scope) -> Iterator[Ask]:
+    """Messages and calls between outsiders and both of ours: the one who is concerned and the other one."""
+    for peer in federation.standings(scope).values():
+        for way in (MESSAGE, CALL):
+            for inbound in (False, True):
+                for concerned in (True, False):
+                    yield _crossing(scope, peer, way, inbound=inbound, concerned=concerned)
+
+
+def _crossing(scope: Scope, peer: Peer, way: Way, *, inbound: bool, concerned: bool) -> Ask:
+    def both(seat: Seat, subject: str, other: str) -> tuple[Person, Person]:
+        account = subject if concerned else other
+        ours = Person(account, seat, None, session(account, seat))
+        theirs = _opposite(scope, peer, seat)
+        return (theirs, ours) if inbound else (ours, theirs)
+
+    def there(deployment: Deployment, seat: Seat, account: str) -> bool:
+        """Whether one of ours is signed in at a seat: he may be, and might before."""
+        key = ("where", account)
+        if key not in scope.once:
+            scope.once[key] = _where(scope, scope.deployment, account)
+        return seat in scope.once[key] and _signs_in(scope, deployment, seat, account, "").allowed
+
+    def expected(_: Scope, deployment: Deployment, seat: Seat, subject: str, other: str) -> Expected:
+        sender, to = both(seat, subject, other)
+        account = to.account if inbound else sender.account
+        here = there(deployment, seat, account)
+        if not inbound and not here:
+            # Who cannot sign in has nobody to ask for (another ask tries that): never let through.
+            return Expected(False, None)
+        anywhere = here or any(there(deployment, s, account) for s in peers.ours(scope))
+        outcome = crossing.expected(scope, deployment, way, sender, to, available=anywhere)
+        return Expected(True) if outcome.allowed and not here else outcome
+
+    def cell(
+        _: Scope, seat: Seat, maker: Maker, name: str, outcome: Expected, subject: str, other: str
+    ) -> Cell | None:
+        sender, to = both(seat, subject, other)
+        if not outcome.allowed and outcome.shown is None:
+            return None
+        if inbound:
+            name = f"{name}-at-{seat.vantage}-{seat.family}"
+        made = crossing.cell(scope, AREA, way, sender, to, outcome, name=name, impact="changes")
+        return replace(made, feature=maker.feature)
+
+    def receiver(_: Scope, deployment: Deployment, seat: Seat, subject: str, other: str) -> Receiver | None:
+        _sender, to = both(seat, subject, other)
+        if inbound and not there(deployment, seat, to.account):
+            return None
+        return crossing.receiver(scope, to)
+
+    who = "" if concerned else "-other"
+    direction = "from" if inbound else "to"
+    arrivals = tuple(federation.arrival_id(person) for person in federation.people(scope, peer))
+    return Ask(
+        f"{way.name}-{direction}-{peer.domain}{who}",
+        expected,
+        cell,
+        delivers=True,
+        receiver=receiver,
+        needs=arrivals,
+        everywhere=concerned and way is MESSAGE,
+    )
+
+
+def _opposite(scope: Scope, peer: Peer, seat: Seat) -> Person:
+    """Where somebody of another organisation sits: in the other family, if his server has it."""
+    found = list(federation.people(scope, peer))
+    return next((person for person in found if person.seat.family != seat.family), found[0])
+
+
 def session(account: str, seat: Seat) -> str:
     """Name of the registration that is held while settings are flipped."""
     return f"flip {account} {seat}"
@@ -304,11 +336,15 @@ def make(scope: Scope) -> Iterator[Case]:
     found = people(scope)
     for flip in all_of(scope):
         if found is not None:
-            for seat in seats(scope):
-                yield from _flipped(scope, flip, seat, *found)
+            asked = asks(scope)
+            for seat in peers.ours(scope):
+                yield from _flipped(scope, flip, seat, found, asked)
 
 
-def _flipped(scope: Scope, flip: Flip, seat: Seat, subject: str, other: str) -> Iterator[Case]:
+def _flipped(
+    scope: Scope, flip: Flip, seat: Seat, who: tuple[str, str], asked: tuple[Ask, ...]
+) -> Iterator[Case]:
+    subject, other = who
     maker = Maker(AREA, expect.party(seat), flip.name)
 
     def signs_in(account: str, wave: str, **more: Any) -> Cell:
@@ -331,11 +367,49 @@ def _flipped(scope: Scope, flip: Flip, seat: Seat, subject: str, other: str) -> 
         yield Case(_stays(maker, flip, seat, account, stays=stays), flip.during, (before[account].id,))
         yield Case(returned[account], flip.returned, within=CLOSES)
     both = set(_where(scope, flip.changed, other)) & set(_where(scope, flip.described, other))
-    there = seat if other in held else next(iter(s for s in seats(scope) if s in both), None)
+    there = seat if other in held else next(iter(s for s in peers.ours(scope) if s in both), None)
     receiver = Receiver(there.vantage, session(other, there)) if there else None
     needs = tuple(cell.id for cell in before.values()), tuple(cell.id for cell in returned.values())
-    for ask in ASKS:
-        yield from _asked(scope, flip, maker, seat, ask, (subject, other), needs, receiver)
+    for ask in asked:
+        yield from _asked(scope, flip, maker, seat, ask, who, needs, receiver)
+    yield from _open_calls(scope, flip, maker, seat, who)
+
+
+def _open_calls(scope: Scope, flip: Flip, maker: Maker, seat: Seat, who: tuple[str, str]) -> Iterator[Case]:
+    """A call with somebody outside that is open when it is forbidden: what is said in it is refused, too."""
+    for peer in federation.standings(scope).values():
+        for account in who:
+            ours = Person(account, seat, None, session(account, seat))
+            theirs = _opposite(scope, peer, seat)
+            signed_in = [
+                _signs_in(scope, deployment, seat, account, "").allowed
+                for deployment in (flip.described, flip.changed)
+            ]
+            back = crossing.expected(scope, flip.described, CALL, ours, theirs)
+            now = crossing.expected(scope, flip.changed, CALL, ours, theirs)
+            if not all(signed_in) or not back.allowed or now.allowed:
+                continue
+            arrivals = tuple(federation.arrival_id(person) for person in federation.people(scope, peer))
+            label = f"{flip.name}-{{}}-call-of-{ours.name}-to-{peer.domain}"
+            hold = {"hold": f"{flip.name} {account} {seat} {peer.domain}"}
+            opened = crossing.cell(
+                scope, AREA, CALL, ours, theirs, Expected(True, shown={"status": 200}),
+                name=label.format("open"), situation="a call that stays open", impact="changes",
+            )  # fmt: skip
+            opened = replace(opened, feature=flip.name, arguments=opened.arguments | hold)
+            hung_up = maker.at(
+                seat, label.format("hung-up"), "as described again; the open call is hung up",
+                Expected(True, shown={"status": 200}), "sip.within", hold | {"method": "BYE"},
+                impact="changes",
+            )  # fmt: skip
+            refused = replace(now, shown={"status": (now.shown or {}).get("status")})
+            said = maker.at(
+                seat, label.format("within"), f"{flip.situation}; something is said in the open call",
+                refused, "sip.within", hold, control=hung_up.id, impact="changes",
+            )  # fmt: skip
+            yield Case(opened, flip.before, arrivals)
+            yield Case(said, flip.during, (opened.id,))
+            yield Case(hung_up, flip.after, (opened.id,))
 
 
 def _stays(maker: Maker, flip: Flip, seat: Seat, account: str, *, stays: bool) -> Cell:
@@ -367,6 +441,8 @@ def _asked(
     back = ask.expected(scope, flip.described, seat, *who)
     if (not now.allowed and not back.allowed) or (ask.delivers and receiver is None):
         return
+    if not ask.everywhere and now.allowed == back.allowed and seat != peers.ours(scope)[0]:
+        return
     flipped = ask.cell(scope, seat, maker, f"{flip.name}-flipped-{ask.name}", now, *who)
     restored = ask.cell(scope, seat, maker, f"{flip.name}-back-{ask.name}", back, *who)
     if flipped is None or restored is None:
@@ -377,6 +453,11 @@ def _asked(
     restored = replace(
         restored, situation=f"as described again; {ask.name}", control=None if back.allowed else flipped.id
     )
-    to = receiver if ask.delivers else None
-    yield Case(flipped, flip.during, needs[0], receiver=to if now.allowed else None)
-    yield Case(restored, flip.after, needs[1], receiver=to if back.allowed else None)
+
+    def to(deployment: Deployment, outcome: Expected) -> Receiver | None:
+        if not ask.delivers or not outcome.allowed:
+            return None
+        return receiver if ask.receiver is None else ask.receiver(scope, deployment, seat, *who)
+
+    yield Case(flipped, flip.during, (*needs[0], *ask.needs), receiver=to(flip.changed, now))
+    yield Case(restored, flip.after, (*needs[1], *ask.needs), receiver=to(flip.described, back))

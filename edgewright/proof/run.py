@@ -21,8 +21,8 @@ from edgewright.proof.types import Cell, Impact, Observed, Result, Verdict
 from edgewright.proof.witness import Refusal, Witness, reason
 
 READ: frozenset[Impact] = frozenset({"read"})
-WAVES = ("sign-in", "before", "main", "contacts", "privacy", *rooms.WAVES)
-CARRY_TEXT = ("sip.message", "sip.publish")
+WAVES = ("sign-in", "before", "main", "contacts", "privacy", *rooms.WAVES, "gather", "across")
+CARRY_TEXT = ("sip.message", "sip.publish", "sip.call", "sip.burst", "sip.peer", "file.send")
 """Verbs whose text is the engine's, so that it can be recognised wherever it arrives."""
 Listener = Callable[[str, int, int], None]
 """Called with the cell that is done, how many are done, and of how many."""
@@ -45,6 +45,10 @@ class Engine:
     disruptions: Sequence[Disruption] = ()
     flips: Sequence[Flip] = ()
     listener: Listener | None = None
+    sides: dict[str, str] = field(default_factory=dict)
+    """Hosts of other organisations, and whose they are; all others are ours."""
+    name: str = ""
+    """What our side is called in results."""
     patience: float = 8
     """Seconds within which a message that was sent must arrive."""
     answers: dict[str, Answer] = field(default_factory=dict)
@@ -160,17 +164,22 @@ class Engine:
             return await self.inspector.check(cell.vantage, cell.probe.removeprefix(inside.PROBE))
         arguments = self._prepared(case)
         if case.receiver is not None:
-            sent = await self._ask(cell.vantage, cell.probe, arguments)
+            sent = _prompt(cell, await self._ask(cell.vantage, cell.probe, arguments))
             # The receiver keeps what arrives: what came before it was asked for is found too.
             seconds = self.patience if sent.observed.allowed else 0.2
             wait = {"token": cell.arguments.get("awaits", self.tokens[cell.id]), "timeout": seconds}
+            verb = "sip.wait"
+            if "fetch" in cell.arguments:
+                verb = "file.wait"
+                wait |= {name: cell.arguments[name] for name in ("fetch", "bytes")}
             receivers = (case.receiver, *case.also)
             got = await asyncio.gather(
-                *(self._ask(r.vantage, "sip.wait", wait | {"session": r.session}) for r in receivers)
+                *(self._ask(r.vantage, verb, wait | {"session": r.session}) for r in receivers)
             )
             # If one did not get it, that one is shown.
-            return _delivered(sent, next((one for one in got if not one.observed.allowed), got[0]))
-        return await self._ask(cell.vantage, cell.probe, arguments)
+            worst = next((one for one in got if not one.observed.allowed), got[0])
+            return _delivered(sent, worst, case.receiver.secrets)
+        return _prompt(cell, await self._ask(cell.vantage, cell.probe, arguments))
 
     async def _ask(self, host: str, verb: str, arguments: dict[str, Any]) -> Answer:
         place = self._places.get(host)
@@ -188,6 +197,9 @@ class Engine:
         if case.cell.probe in CARRY_TEXT and "body" not in arguments:
             token = self.tokens.setdefault(case.cell.id, secrets.token_hex(8))
             arguments["text"] = f"{case.cell.id} {token}"
+            if "upload" in arguments:
+                who = {"user": arguments["user"], "password": arguments.get("password")}
+                arguments |= {"token": token, "upload": arguments["upload"] | who}
         return arguments
 
     async def _deliveries(self) -> None:
@@ -202,6 +214,9 @@ class Engine:
             token = self.tokens.get(case.cell.id)
             if found is None or token is None or case.receiver or token not in arrived:
                 continue
+            # Of many messages some pass; of one that nobody answered in time it is not known.
+            if case.late or (found.observed.shown or {}).get("some_passed"):
+                continue
             shown = (found.observed.shown or {}) | {"delivered": True}
             self.answers[case.cell.id] = replace(
                 found, observed=replace(found.observed, stage="done", allowed=True, shown=shown)
@@ -210,15 +225,50 @@ class Engine:
     def _judge(self) -> tuple[Result, ...]:
         refusals = self.witness.refusals()
         counted = self.witness.counted()
-        judge = _Judge({case.cell.id: case for case in self.cases}, self.answers, refusals, counted)
+        sides = _Sides(self.name, self.sides, refusals, self.witness.reached())
+        judge = _Judge({case.cell.id: case for case in self.cases}, self.answers, sides, counted)
         return tuple(judge.result(case) for case in self.cases)
+
+
+@dataclass(frozen=True)
+class _Sides:
+    """What the hosts of each organisation say of a request."""
+
+    name: str
+    others: dict[str, str]
+    refusals: dict[str, list[Refusal]]
+    received: dict[str, set[str]]
+
+    def ours(self, correlation: Sequence[str]) -> str | None:
+        """The reason that a host of ours logged."""
+        return self._reason(correlation, self.name)
+
+    def _reason(self, correlation: Sequence[str], side: str) -> str | None:
+        hosts = {
+            refusal.host
+            for found in self.refusals.values()
+            for refusal in found
+            if self.others.get(refusal.host, self.name) == side
+        }
+        return reason(self.refusals, correlation, hosts)
+
+    def said(self, wanted: Iterable[str], correlation: Sequence[str]) -> dict[str, Any]:
+        """Of `logged` (side -> reason) and `reached` (sides that it came to) those that are `wanted`."""
+        found: dict[str, Any] = {}
+        if "logged" in wanted:
+            sides = (self.name, *dict.fromkeys(self.others.values()))
+            found["logged"] = {s: why for s in sides if (why := self._reason(correlation, s))}
+        if "reached" in wanted:
+            hosts = {host for identity in correlation for host in self.received.get(identity, ())}
+            found["reached"] = sorted({self.others.get(host, self.name) for host in hosts})
+        return found
 
 
 @dataclass
 class _Judge:
     cases: dict[str, Case]
     answers: dict[str, Answer]
-    refusals: dict[str, list[Refusal]]
+    sides: _Sides
     counted: dict[str, dict[str, int]]
     _found: dict[str, Result] = field(default_factory=dict)
 
@@ -236,7 +286,9 @@ class _Judge:
         elif "passes" in cell.arguments:
             observed = closed.passed(cell, observed, self.counted)
         else:
-            observed = replace(observed, reason=reason(self.refusals, observed.correlation))
+            said = self.sides.said(cell.expected.shown or {}, observed.correlation)
+            shown = (observed.shown or {}) | said if said else observed.shown
+            observed = replace(observed, reason=self.sides.ours(observed.correlation), shown=shown)
         given, why = verdict.judge(cell, observed, self._control(cell.control))
         if case.same_as and cell.expected.shown is None:
             given, why = "inconclusive", f"the answer it must equal, {case.same_as}, is not there"
@@ -282,19 +334,48 @@ def _named(value: Any, word: str) -> Any:
     return [_named(one, word) for one in value] if isinstance(value, list | tuple) else value
 
 
-def _delivered(sent: Answer, got: Answer) -> Answer:
-    """One observation of a message that was sent and should have arrived."""
+def _prompt(cell: Cell, found: Answer) -> Answer:
+    """The answer with whether it came within `prompt` seconds, where the cell says so."""
+    if "prompt" not in cell.arguments:
+        return found
+    shown = (found.observed.shown or {}) | {"prompt": found.seconds <= cell.arguments["prompt"]}
+    return replace(found, observed=replace(found.observed, shown=shown))
+
+
+def _delivered(sent: Answer, got: Answer, secrets: Sequence[str] = ()) -> Answer:
+    """One observation of what was sent and should have arrived; what leaked of `secrets`, if any."""
     shown = (sent.observed.shown or {}) | {"delivered": got.observed.allowed}
     if sender := (got.observed.shown or {}).get("from"):
         shown["from"] = str(sender).partition("sip:")[2].partition(">")[0].partition(";")[0]
         shown["content_type"] = (got.observed.shown or {}).get("content_type")
+        if "fetched" in (got.observed.shown or {}):
+            shown["fetched"] = (got.observed.shown or {})["fetched"]
         shown["unchanged"] = sent.data.get("text") == got.data.get("text")
+    if secrets and got.observed.allowed:
+        headers = got.data.get("headers", ())
+        shown["leaked"] = leaked(headers, secrets)
+        shown["says"] = sorted({n.lower() for n, _ in headers if n.lower().startswith("ms-")})
     arrived: Sequence[str] = got.observed.transcript
     transcript = (*sent.observed.transcript, *(f"at the receiver: {line}" for line in arrived))
     allowed = sent.observed.allowed and got.observed.allowed
     stage = sent.observed.stage if allowed or not sent.observed.allowed else "protocol"
     observed = Observed(stage, allowed, None, shown, sent.observed.correlation, transcript)
     return Answer(observed, sent.data, sent.seconds)
+
+
+OURS_ALONE = ("p-asserted-identity", "p-preferred-identity", "ms-diagnostics", "server")
+"""Headers that stay in the organisation, as do all that begin with `X-`."""
+
+
+def leaked(headers: Iterable[Sequence[str]], secrets: Sequence[str]) -> list[str]:
+    """Names of headers that must not have left: ours alone, or with one of the secrets in them."""
+    return sorted(
+        name
+        for name, value in headers
+        if name.lower().startswith("x-")
+        or name.lower() in OURS_ALONE
+        or any(secret in value.lower() for secret in secrets)
+    )
 
 
 def _read(found: Answer) -> Answer:

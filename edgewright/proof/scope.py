@@ -9,6 +9,7 @@ from ipaddress import ip_address
 from typing import Any, Literal, TypeVar
 
 from edgewright.model.deployment import Deployment
+from edgewright.model.surroundings import Partner
 from edgewright.model.topology import Family
 from edgewright.plan.types import Address, HostPlan, Plan, Record
 
@@ -45,6 +46,11 @@ class Scope:
 
     deployment: Deployment
     plan: Plan
+
+    @cached_property
+    def once(self) -> dict[Any, Any]:
+        """What generators work out once for all of them, by name."""
+        return {}
 
     @cached_property
     def seats(self) -> tuple[Seat, ...]:
@@ -116,6 +122,9 @@ class Scope:
 
         None where there is no such service for this family.
         """
+        partner = self._existing_partner(domain)
+        if partner is not None and partner.server is not None:
+            return self.name(seat, partner.server, partner.port)
         srv = f"_sip._tls.{domain}" if seat.side == "outside" else f"_sipinternaltls._tcp.{domain}"
         found = self.service(seat.side, srv)
         if found is None:
@@ -128,6 +137,12 @@ class Scope:
         if self.has_names(seat.side):
             return base | {"srv": srv}
         return base | {"address": addresses[0], "port": port, "name": target}
+
+    def _existing_partner(self, domain: str) -> Partner | None:
+        """A partner that exists: no zone of ours has its names."""
+        surroundings = self.deployment.surroundings
+        found = surroundings.partners.get(domain) if surroundings else None
+        return found if found and found.server else None
 
     def name(self, seat: Seat, name: str, port: int) -> dict[str, Any]:
         """How a client at `seat` reaches a named service: by name, or (no resolver) by address."""

@@ -14,7 +14,7 @@ from edgewright.busy import alone
 from edgewright.model import credentials
 from edgewright.model.deployment import Deployment
 from edgewright.plan.types import Plan
-from edgewright.proof import cells, disruption, evidence, flips, inside
+from edgewright.proof import cells, disruption, evidence, flips, inside, paused, peers, situations
 from edgewright.proof.case import RIGHT, Case
 from edgewright.proof.disruption import Enforce
 from edgewright.proof.places import Place
@@ -72,27 +72,56 @@ def verify(
         )
     show = show or Show()
     config = found.ssh_config
-    flipped = flips.all_of(scope) if "changes" in impacts else ()
+    waves = {case.wave for case in selected}
+    # Flips of single settings close sessions that situations lean on.
+    every = (*situations.all_of(scope), *flips.all_of(scope)) if "changes" in impacts else ()
+    flipped = [flip for flip in every if flip.during in waves]
+    sides, elsewhere = _abroad(scope, found)
     engine = Engine(
         cases=selected,
-        witness=Witness(config, tuple(h.name for h in scope.ours if h.name in found.hosts)),
+        witness=Witness(
+            config, tuple(h.name for h in scope.ours if h.name in found.hosts), elsewhere=elsewhere
+        ),
         passwords=passwords,
-        open_place=lambda host: Place.over_ssh(config, host),
-        hands=disruption.Hands(config, enforce),
+        open_place=lambda host: Place.over_ssh(elsewhere.get(host, config), host),
+        hands=disruption.Hands(config, enforce, elsewhere),
         inspector=inside.Inspector(scope, config),
-        disruptions=disruption.all_of(scope) if "disrupts" in impacts else (),
+        # Who restarts a Front End cuts the sessions that the others lean on.
+        disruptions=(*paused.all_of(scope), *disruption.all_of(scope)) if "disrupts" in impacts else (),
         flips=flipped,
         listener=show.done,
+        sides=sides,
+        name=deployment.name,
     )
     with alone(folder, f"verify {deployment.name}"), show.running(deployment.name, len(selected)):
         if flipped and enforce is not None:
-            enforce(deployment)  # what a proof that was killed left turned over would count as described
+            # What a proof that was killed left turned over would count as described.
+            for described in {flip.described.name: flip.described for flip in flipped}.values():
+                enforce(described)
         results = asyncio.run(
             prove(engine, deployment=deployment.name, digest=deployment.digest, versions=versions())
         )
     where = evidence.write(results, planned, folder.parent / "evidence")
     show.table(results, where)
     return results
+
+
+def _abroad(scope: Scope, found: machines.Machines) -> tuple[dict[str, str], dict[str, Path]]:
+    """Hosts of other organisations that can be asked: whose each is, and the ssh configuration to it."""
+    sides: dict[str, str] = {}
+    elsewhere: dict[str, Path] = {}
+    for peer in peers.all_of(scope):
+        theirs = found
+        if peer.deployment is not None:
+            try:
+                theirs = machines.load(credentials.state_folder(peer.deployment))
+            except machines.MachinesError:
+                continue  # somebody else runs it: nobody there can be asked
+        for host in peer.hosts:
+            if host in theirs.hosts:
+                sides.setdefault(host, peer.domain)
+                elsewhere[host] = theirs.ssh_config
+    return sides, elsewhere
 
 
 def versions() -> dict[str, str]:

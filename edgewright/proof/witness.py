@@ -10,7 +10,7 @@ import json
 import re
 import shlex
 import urllib.parse
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -30,7 +30,8 @@ def run(*a):
 lines = []
 if cursor:
     out = run("journalctl", "--quiet", "--no-pager", "-o", "cat", "--after-cursor=" + cursor)
-    lines = [l[l.index("edgewright decision="):] for l in out.splitlines() if "edgewright decision=" in l]
+    said = ("edgewright decision=", "edgewright event=")
+    lines = [l[l.index(s):] for l in out.splitlines() for s in said if s in l]
     mark = ""
 else:
     out = run("journalctl", "--quiet", "--no-pager", "-n", "1", "-o", "json")
@@ -75,18 +76,34 @@ def parse(host: str, line: str) -> Refusal | None:
     return Refusal(host, fields["reason"], fields.get("correlation", ""), fields)
 
 
+RECEIVED = "received"
+"""The event that the lab's small partners log for each request that reaches them."""
+
+
+def event(line: str) -> tuple[str, str] | None:
+    """Correlation and name of the event in a journal line; None for decisions."""
+    fields = {key: urllib.parse.unquote(value) for key, value in _PAIR.findall(line)}
+    if "event" not in fields or not fields.get("correlation"):
+        return None
+    return fields["correlation"], fields["event"]
+
+
 @dataclass
 class Witness:
-    """Looks at every host before and after, and what follows from the difference."""
+    """Looks at every host before and after, and what follows from the difference.
+
+    `elsewhere`: hosts of other organisations, each with the ssh configuration by which it is reached.
+    """
 
     config: Path
     hosts: tuple[str, ...]
     before: dict[str, Look] = field(default_factory=dict)
     after: dict[str, Look] = field(default_factory=dict)
+    elsewhere: dict[str, Path] = field(default_factory=dict)
 
     async def begin(self) -> None:
         """Remember journal positions and counters."""
-        self.before = await self._all(dict.fromkeys(self.hosts, ""))
+        self.before = await self._all(dict.fromkeys((*self.hosts, *self.elsewhere), ""))
 
     async def end(self) -> None:
         """Read what has come since."""
@@ -101,7 +118,7 @@ class Witness:
             ["python3", "-I", "-c", _LOOK, ",".join(PROGRAMS), *([cursor] if cursor else [])]
         )
         process = await asyncio.create_subprocess_exec(
-            *ssh(self.config, host, command),
+            *ssh(self.elsewhere.get(host, self.config), host, command),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -129,6 +146,16 @@ class Witness:
                     found.setdefault(refusal.correlation, []).append(refusal)
         return found
 
+    def reached(self) -> dict[str, set[str]]:
+        """By correlation id: hosts that logged since `begin` that such a request reached them."""
+        found: dict[str, set[str]] = {}
+        for host, look in self.after.items():
+            for line in look.lines:
+                seen = event(line)
+                if seen and seen[1] == RECEIVED:
+                    found.setdefault(seen[0], set()).add(host)
+        return found
+
     def counted(self) -> dict[str, dict[str, int]]:
         """By host and named counter: packets since `begin`, only where there were any."""
         found: dict[str, dict[str, int]] = {}
@@ -153,7 +180,14 @@ class Witness:
         return sorted({f"{host}: {look.why}" for host, look in looks if look.why})
 
 
-def reason(refusals: dict[str, list[Refusal]], correlation: Iterable[str]) -> str | None:
-    """The reason logged for these ids; several different ones joined by ` + ` (which match nothing)."""
-    found = {refusal.reason for identity in correlation for refusal in refusals.get(identity, ())}
+def reason(
+    refusals: dict[str, list[Refusal]], correlation: Iterable[str], hosts: Container[str] | None = None
+) -> str | None:
+    """The reason logged for these ids by one of `hosts`; several joined by ` + `, which match nothing."""
+    found = {
+        refusal.reason
+        for identity in correlation
+        for refusal in refusals.get(identity, ())
+        if hosts is None or refusal.host in hosts
+    }
     return " + ".join(sorted(found)) or None

@@ -207,18 +207,30 @@ def _apply(there: Target, tell: Callable[[str], None]) -> Applied:
 
 
 def enforcer(deployment: Deployment) -> Callable[[Deployment], Applied]:
-    """`apply` for a deployment's hosts with policies, users or passwords changed in memory: for the proof.
+    """`apply` with policies, users or passwords changed in memory, for the proof.
+
+    The hosts are those of this deployment or of one of its partners, whichever the changed one is.
 
     Raises:
         MachinesError, ProvisionError, CredentialsError: as `target`.
     """
-    planned, secret = plan.make(deployment), credentials.load(deployment)
-    made = machines.load(credentials.state_folder(deployment))
+    described = {one.name: one for one in deployment.together}
+    parts: dict[str, tuple[Plan, Credentials, Machines]] = {}
     # One that was given up by Ctrl-C still ends before the one that puts things back begins.
     lock = threading.Lock()
 
+    def of(name: str) -> tuple[Plan, Credentials, Machines]:
+        if name not in parts:
+            one = described[name]
+            made = machines.load(credentials.state_folder(one))
+            parts[name] = plan.make(one), credentials.load(one), made
+        return parts[name]
+
+    of(deployment.name)
+
     def enforce(changed: Deployment) -> Applied:
         with lock:
+            planned, secret, made = of(changed.name)
             return apply(target(changed, planned=planned, secret=secret, made=made))
 
     return enforce

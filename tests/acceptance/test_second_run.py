@@ -17,9 +17,14 @@ MOST = {"vantage": 6, "firewall_outer": 6, "firewall_inner": 6}
 
 @pytest.fixture(scope="module")
 def again(deployment: Deployment) -> Applied:
-    """The playbook run over a lab that is as described."""
+    """The playbook run over a lab that is as described, and over its partners'."""
     with Progress() as progress:
-        return configure.apply(deployment.folder, progress)
+        found = configure.apply(deployment.folder, progress)
+        for partner in deployment.together[1:]:
+            other = configure.apply(partner.folder, progress)
+            found.hosts |= other.hosts
+            found.failures += other.failures
+    return found
 
 
 def test_nothing_changes(again: Applied) -> None:
@@ -29,7 +34,7 @@ def test_nothing_changes(again: Applied) -> None:
 
 
 def test_few_tasks(again: Applied, deployment: Deployment) -> None:
-    kinds = {host.name: host.kind for host in plan.make(deployment).hosts.values()}
+    kinds = {h.name: h.kind for one in deployment.together for h in plan.make(one).hosts.values()}
     too_many = {
         name: host.modules for name, host in again.hosts.items() if host.modules > MOST.get(kinds[name], 12)
     }
@@ -45,4 +50,5 @@ def test_check_mode_agrees(deployment: Deployment) -> None:
 
 def test_provisioning_changes_nothing(deployment: Deployment) -> None:
     with Progress() as progress:
-        assert not provisioning.up(deployment.folder, progress).changed
+        for one in deployment.together:
+            assert not provisioning.up(one.folder, progress).changed

@@ -32,11 +32,12 @@ def run() -> list[Figure]:
     except machines.MachinesError:
         return []
     with Progress() as progress:
-        up = _seconds(lambda: provisioning.up(FOLDER, progress))
-        apply = _seconds(lambda: configure.apply(FOLDER, progress))
+        folders = [one.folder for one in deployment.together]
+        up = _seconds(lambda: [provisioning.up(folder, progress) for folder in folders])
+        apply = _seconds(lambda: [configure.apply(folder, progress) for folder in folders])
     proof = _seconds(lambda: verify(deployment))
     return [
         Figure("no-op provisioning of the lab", up, 15, "s"),
-        Figure("no-op configuration of all hosts", apply, 45, "s"),
+        Figure("no-op configuration of all hosts, partners' too", apply, 60, "s"),
         Figure("verify, read only", proof, 60, "s"),
     ]

@@ -317,6 +317,7 @@ VIDEO = SDP + "m=video 4002 RTP/AVP 31\r\n"
 FILE = {"Content-Type": "application/vnd.gsma.rcs-ft-http+xml"}
 
 
+@pytest.mark.parametrize("domain", ["wingtip.example", "woodgrove.example"])
 @pytest.mark.parametrize(
     ("asked", "columns", "may", "reason"),
     [
@@ -333,12 +334,13 @@ FILE = {"Content-Type": "application/vnd.gsma.rcs-ft-http+xml"}
         ("refer", {"audio": "1"}, ALL, "feature-not-supported"),
         ("roster", {}, ALL, "feature-not-supported"),
         ("file", {"enabled": "0"}, "none", "feature-not-supported"),
+        ("call", {"audio": "0"}, "none+public", "public-media-off"),
     ],
 )
 def test_public_im_is_between_two(
-    edge: EdgeStage, asked: str, columns: dict[str, str], may: str, reason: str
+    edge: EdgeStage, asked: str, columns: dict[str, str], may: str, reason: str, domain: str
 ) -> None:
-    wingtip, walt = provider(edge, **columns), "walt@wingtip.example"
+    wingtip, walt = provider(edge, **columns), f"walt@{domain}"
     focus = {"Contact": "<sip:room@198.51.100.7>;isfocus"}
     made = {
         "call": lambda: invite(ALICE, walt),

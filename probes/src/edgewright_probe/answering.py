@@ -32,11 +32,14 @@ def offered(body: bytes) -> tuple[str, ...]:
     return tuple(re.findall(r"^m=(\w+)", body.decode("utf-8", "replace"), re.MULTILINE))
 
 
-def answers(message: Message, local: str, tag: str) -> list[Message]:
+def answers(message: Message, local: str, tag: str, *, busy: bool = False) -> list[Message]:
     """What goes back for a request that arrived: responses, and what has to follow them.
 
-    A SUBSCRIBE is answered as a client with no presence server would: accepted, and told once.
+    A SUBSCRIBE is answered as a client with no presence server would: accepted, and told once. Who is `busy`
+    takes no call.
     """
+    if busy and message.method == "INVITE":
+        return [message.reply(486, "Busy Here", tag=tag)]
     contact = (("Contact", f"<{message.start.split(' ')[1]}>"),)
     if message.method == "INVITE":
         body = sdp(local, "answer", offered(message.body) or ("audio",))

@@ -22,14 +22,15 @@ async def burst(arguments: dict[str, Any], sessions: sip.Sessions, transcript: T
     agent, answer = await sessions.get(arguments["session"], arguments, transcript)
     if answer is not None and answer.final.status != 200:
         return sip.observed(answer)
-    agent.timeout = float(arguments.get("timeout", 10))
+    timeout = float(arguments.get("timeout", 10))
     targets = arguments.get("targets") or [arguments["to"]]
     count = min(int(arguments["count"]), MOST)
     quiet = Transcript()
 
     async def one(number: int) -> Answer | HaltError:
         try:
-            return await agent.message(targets[number % len(targets)], f"{arguments['text']} {number}", quiet)
+            text = f"{arguments['text']} {number}"
+            return await agent.message(targets[number % len(targets)], text, quiet, timeout=timeout)
         except HaltError as halt:
             return halt
 

@@ -71,6 +71,7 @@ async def place(
         "INVITE", arguments.get("uri") or f"sip:{arguments['to']}", f"sip:{arguments['to']}",
         f"sip:{arguments.get('sender') or agent.aor}", headers,
         sdp(agent.connection.local, str(arguments.get("text", "call")), media),
+        timeout=float(arguments.get("timeout", 8)),
     )  # fmt: skip
     answer = await agent.send(request, transcript)
     if not 200 <= answer.final.status < 300:
@@ -97,7 +98,6 @@ async def call(arguments: dict[str, Any], sessions: sip.Sessions, transcript: Tr
     agent, answer = await sessions.get(arguments["session"], arguments, transcript)
     if answer is not None and answer.final.status != 200:
         return sip.observed(answer)
-    agent.timeout = float(arguments.get("timeout", 8))
     answer, dialog = await place(agent, arguments, transcript)
     found = sip.observed(answer)
     if dialog is None:

@@ -86,13 +86,19 @@ class Presences:
         return self._held.setdefault(session, Held())
 
     async def leave(self, session: str) -> None:
-        """Take back what `session` has published and subscribed to; silently where the connection is gone."""
-        held, agent = self._held.pop(session, Held()), self.sessions.held(session)
-        if agent is None:
+        """Take back what `session` has published and subscribed to.
+
+        Where the connection has been lost, what is published is taken back over a new one: it would outlive
+        the run. A subscription ends by itself when nobody can be told.
+        """
+        held = self._held.pop(session, Held())
+        if not held.etags and not held.dialogs:
             return
         with contextlib.suppress(HaltError):
-            for dialog in held.dialogs.values():
-                await _refresh(dialog, 0, Transcript())
+            agent, made_now = await self.sessions.again(session)
+            if made_now is None:
+                for dialog in held.dialogs.values():
+                    await _refresh(dialog, 0, Transcript())
             for package, etag in held.etags.items():
                 await _publish(agent, agent.aor, package, b"", PIDF, 0, etag, Transcript())
 

@@ -49,6 +49,14 @@ class Sessions:
                 await agent.connection.close()
             return agent, answer
 
+    async def again(self, name: str) -> tuple[Agent, Answer | None]:
+        """The agent of a session that was made before, connected anew where its connection has been lost.
+
+        Raises:
+            HaltError: when the connection fails.
+        """
+        return await self.get(name, self._made[name], Transcript())
+
     def held(self, name: str) -> Agent | None:
         """The agent of a session that is held and open."""
         agent = self._held.get(name)
@@ -114,6 +122,7 @@ async def register(arguments: dict[str, Any], sessions: Sessions, transcript: Tr
             sessions.marked[name, mark] = agent.connection
         return observed(answer)
     agent = await open_agent(arguments, transcript)
+    agent.connection.stays = False
     try:
         answer = await agent.register(transcript)
         if answer.final.status == 200:
@@ -135,10 +144,10 @@ async def message(arguments: dict[str, Any], sessions: Sessions, transcript: Tra
     kind, text = bodies.make(arguments)
 
     async def send(agent: Agent) -> Observation:
-        agent.timeout = float(arguments.get("timeout", 8))
         answer = await agent.message(
             arguments["to"], text, transcript, sender=arguments.get("sender"),
             headers=extra, to_tag=arguments.get("to_tag", ""), uri=arguments.get("uri"), content_type=kind,
+            timeout=float(arguments.get("timeout", 8)),
         )  # fmt: skip
         found = observed(answer)
         found.data["text"] = text

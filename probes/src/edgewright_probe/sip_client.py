@@ -49,7 +49,10 @@ class Arrival:
 
 @dataclass
 class Request:
-    """What to send. `headers` are added after the ones every request has; `to_tag` makes it in-dialog."""
+    """What to send. `headers` are added after the ones every request has; `to_tag` makes it in-dialog.
+
+    `timeout`: seconds to wait for a final response; 0: as long as the agent waits.
+    """
 
     method: str
     uri: str
@@ -61,6 +64,7 @@ class Request:
     call_id: str = ""
     cseq: int = 1
     from_tag: str = ""
+    timeout: float = 0
 
 
 class Connection:
@@ -74,6 +78,8 @@ class Connection:
         self._task = asyncio.create_task(self._listen())
         self._changed = asyncio.Event()
         self.arrivals: list[Arrival] = []
+        self.stays = True
+        """Whether it lasts: a call is accepted only by who will still be there."""
         self.late: list[Message] = []
         """Final answers to INVITEs for which nobody waits any more: further devices that accepted."""
         self.closed = False
@@ -126,7 +132,7 @@ class Connection:
                 message.method, message.get("From"), message.body.decode("utf-8", "replace"), message.headers
             )
         )
-        for reply in answering.answers(message, self.local, self.tag):
+        for reply in answering.answers(message, self.local, self.tag, busy=not self.stays):
             self._writer.write(reply.encode())
         self._changed.set()
 
@@ -280,13 +286,14 @@ class Agent:
     async def message(
         self, to: str, text: str, transcript: Transcript, *, sender: str | None = None,
         headers: list[tuple[str, str]] | None = None, to_tag: str = "", uri: str | None = None,
-        content_type: str = PLAIN,
+        content_type: str = PLAIN, timeout: float = 0,
     ) -> Answer:  # fmt: skip
         """MESSAGE (RFC 3428) to the address `to`; `sender` is what From claims."""
         routes = [("Route", route) for route in self.routes]
         request = Request(
             "MESSAGE", uri or f"sip:{to}", f"sip:{to}", f"sip:{sender or self.aor}",
             [*routes, *(headers or []), ("Content-Type", content_type)], text.encode(), to_tag,
+            timeout=timeout,
         )  # fmt: skip
         return await self.send(request, transcript)
 
@@ -306,7 +313,7 @@ class Agent:
         while True:
             try:
                 response = await self.connection.exchange(
-                    self.build(request, credentials), transcript, self.timeout
+                    self.build(request, credentials), transcript, request.timeout or self.timeout
                 )
             except HaltError as halt:
                 halt.correlation = [request.call_id]

@@ -196,6 +196,7 @@ def test_ids_are_stable_and_sorted_into_areas() -> None:
     assert list(made("inventory/contoso")) == [c.cell.id for c in cells.make(scope("inventory/contoso"))]
     areas = {i.partition("/")[0] for i in made("inventory/contoso")}
     assert areas == {
-        "sign-in", "message", "conversation", "presence", "contacts", "privacy", "meeting", "web", "name",
-        "certificate", "flow", "closed", "host", "disruption", "policy",
+        "sign-in", "message", "conversation", "presence", "contacts", "privacy", "meeting", "file", "web",
+        "name", "certificate", "flow", "closed", "host", "disruption", "policy", "federation", "public",
+        "situation",
     }  # fmt: skip

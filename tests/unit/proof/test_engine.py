@@ -13,7 +13,7 @@ from edgewright.proof.case import RIGHT, WRONG, Case, Receiver
 from edgewright.proof.disruption import Disruption, DisruptionError
 from edgewright.proof.flips import Flip
 from edgewright.proof.places import Place
-from edgewright.proof.run import Engine, ProofError, chosen, prove
+from edgewright.proof.run import Engine, ProofError, chosen, leaked, prove
 from edgewright.proof.types import Cell, Expected, Impact, Result
 from edgewright.proof.witness import Look, Witness
 
@@ -216,6 +216,81 @@ def test_a_message_counts_when_it_arrives_and_a_forged_one_leaks_when_it_does(re
     # This peer checks the password but not From: what it delivers must be noticed.
     assert results["forged"].verdict == "leaking"
     assert results["forged"].observed.shown["delivered"] is True
+
+
+class Abroad(Seen):
+    """A witness to whom a host of another organisation told that every request reached it, and its reason."""
+
+    async def end(self) -> None:
+        await super().end()
+        lines = []
+        for seen in self._registrar.seen:
+            ids = f"correlation={seen.get('Call-ID')}"
+            lines += [f"edgewright event=received {ids}", f"edgewright decision=refused reason=theirs {ids}"]
+        self.after["abroad"] = Look(lines=tuple(lines))
+
+
+def judged_abroad(registrar: Any, authority: Any, shown: dict[str, Any]) -> Result:
+    alice = register(registrar, authority, "alice", Expected(True))
+    expected = Expected(False, "outside-access-off", {"status": 403, **shown})
+    carol = register(registrar, authority, "carol", expected, control=alice.id)
+    engine = Engine(
+        cases=[Case(alice, "sign-in"), Case(carol)],
+        witness=Abroad(registrar, {403: "outside-access-off"}),
+        passwords=PASSWORDS,
+        open_place=Place.here,
+        hands=NoHands([]),  # type: ignore[arg-type]
+        inspector=None,  # type: ignore[arg-type]
+        sides={"abroad": "fabrikam.example"},
+        name="lab",
+    )
+    return asyncio.run(engine.run())[-1]
+
+
+def test_each_side_must_have_logged_what_it_should_and_ours_decides(registrar, authority):
+    logged = {"lab": "outside-access-off", "fabrikam.example": "theirs"}
+    right = judged_abroad(registrar, authority, {"logged": logged})
+    assert (right.verdict, right.observed.reason) == ("proven", "outside-access-off"), right.why
+    wrong = judged_abroad(registrar, authority, {"logged": {"lab": "outside-access-off"}})
+    assert wrong.verdict == "misreported"
+    assert "fabrikam.example" in wrong.why
+
+
+def test_what_was_refused_here_must_not_have_reached_others(registrar, authority):
+    result = judged_abroad(registrar, authority, {"reached": []})
+    assert (result.verdict, result.observed.shown["reached"]) == ("misreported", ["fabrikam.example"])
+
+
+def test_headers_that_must_not_leave_are_found():
+    headers = [
+        ["From", "<sip:a@b>"],
+        ["X-Edgewright-Origin", "x"],
+        ["Via", "SIP/2.0/TLS fe1.inside.lab.example"],
+    ]
+    assert leaked(headers, ["inside.lab.example"]) == ["Via", "X-Edgewright-Origin"]
+    assert leaked([["P-Asserted-Identity", "x"], ["Contact", "<sip:a@198.18.3.61>"]], ["in.example"]) == [
+        "P-Asserted-Identity"
+    ]
+
+
+def test_a_message_that_leaks_is_broken_though_it_arrives(registrar, authority):
+    cases = messages(registrar, authority)
+    expected = Expected(True, shown={"status": 200, "leaked": []})
+    sent = replace(
+        cases[1].cell, expected=expected, arguments=cases[1].cell.arguments | {"headers": [["X-A", "b"]]}
+    )
+    results = run(
+        [cases[0], replace(cases[1], cell=sent, receiver=Receiver("here", "bob", ("nothing",)))], registrar
+    )
+    assert results["sent"].verdict == "broken"
+    assert results["sent"].observed.shown["leaked"] == ["X-A"]
+
+
+def test_what_must_be_quick_and_is_not_is_broken(registrar, authority):
+    for limit, verdict in ((30.0, "proven"), (0.0, "broken")):
+        expected = Expected(True, shown={"prompt": True})
+        alice = register(registrar, authority, "alice", expected, prompt=limit)
+        assert run([Case(alice)], registrar)["alice"].verdict == verdict
 
 
 def test_a_message_that_is_accepted_and_swallowed_is_broken(registrar, authority):

@@ -39,6 +39,24 @@ def test_reasons_are_joined_by_any_of_the_ids() -> None:
     assert reason(refusals, ("1", "2")) == "relay-refused + wrong-password"
 
 
+def test_a_reason_counts_for_the_hosts_that_logged_it() -> None:
+    line = "edgewright decision=refused reason={} correlation=1"
+    after = {"edge": Look(lines=(line.format("peer-refused"),)), "theirs": Look(lines=(line.format("x"),))}
+    refusals = witness({"edge": Look("c"), "theirs": Look("c")}, after).refusals()
+    assert reason(refusals, ("1",), {"edge"}) == "peer-refused"
+    assert reason(refusals, ("1",), {"theirs"}) == "x"
+    assert reason(refusals, ("1",), set()) is None
+
+
+def test_what_reached_a_host_is_told_by_its_events() -> None:
+    lines = (
+        "edgewright event=received reason=- correlation=a%40b party=federated",
+        "edgewright event=sent correlation=c",
+        "edgewright decision=refused reason=x correlation=d",
+    )
+    assert witness({"p": Look("c")}, {"p": Look(lines=lines)}).reached() == {"a@b": {"p"}}
+
+
 def test_counters_count_from_the_beginning_of_the_run_and_survive_a_reload() -> None:
     before = {"fw": Look("c", counters={"drop_in": 5, "E01": 7, "old": 1})}
     after = {"fw": Look(counters={"drop_in": 9, "E01": 2, "new": 3, "old": 1})}
