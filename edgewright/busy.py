@@ -53,8 +53,18 @@ def alone(folder: Path, what: str) -> Iterator[None]:
                 stream.close()
 
 
-def _take(path: Path, what: str) -> IO[str]:
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+class HeldError(Exception):
+    """A lock is another process's; the message is what that one wrote of itself."""
+
+
+def take(path: Path, what: str) -> IO[str]:
+    """The file `path`, locked until it is closed; in it stand `what` is done and which process does it.
+
+    Its folder must be there.
+
+    Raises:
+        HeldError: another process has it.
+    """
     stream = path.open("a+", encoding="utf-8")
     try:
         fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -62,11 +72,19 @@ def _take(path: Path, what: str) -> IO[str]:
         stream.seek(0)
         holder = stream.read().strip() or "another program"
         stream.close()
-        raise BusyError(
-            f"{holder} is at work with the hosts of {path.parent.name}; nothing was done.\n"
-            "  Wait until it has ended: what is proven while it changes would be wrong."
-        ) from None
+        raise HeldError(holder) from None
     stream.truncate(0)
-    stream.write(f"`{what}`, process {os.getpid()}, since {time.strftime('%H:%M:%S')},")
+    stream.write(f"`{what}`, process {os.getpid()}, since {time.strftime('%H:%M:%S')}")
     stream.flush()
     return stream
+
+
+def _take(path: Path, what: str) -> IO[str]:
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    try:
+        return take(path, what)
+    except HeldError as held:
+        raise BusyError(
+            f"{held}, is at work with the hosts of {path.parent.name}; nothing was done.\n"
+            "  Wait until it has ended: what is proven while it changes would be wrong."
+        ) from None

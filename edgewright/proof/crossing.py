@@ -102,11 +102,13 @@ def expected(
     *,
     available: bool = True,
     mark: Mark | None = None,
+    contact: bool = False,
 ) -> Expected:
     """What must happen when `sender` does `way` to `to`, and what each side's hosts must log.
 
     One of the two is ours. `available`: ours is signed in, where ours is the recipient. `mark`: what the
-    message says of its sender; left out: what the other side says by itself.
+    message says of its sender; left out: what the other side says by itself. `contact`: the sender stands in
+    the recipient's contact list.
     """
     inbound = sender.peer is not None
     peer = sender.peer or to.peer
@@ -123,7 +125,7 @@ def expected(
             srv_target=peer.target,
             callee_available=available,
             peer_agrees=inbound or refused is None,
-            contact=False,
+            contact=contact,
             mark=mark or ("verifiable" if peer.deployment is not None else "none"),
         ),
     )

@@ -50,6 +50,19 @@ def upload_url(scope: Scope, seat: Seat, account: str) -> str | None:
     return f"https://{host}{FILES}"
 
 
+def asking(scope: Scope, seat: Seat, account: str) -> dict[str, Any] | None:
+    """How an account asks at a seat whether files are taken; None where it cannot."""
+    url = upload_url(scope, seat, account) if scope.has_names(seat.side) else None
+    if url is None:
+        return None
+    return _web(scope, seat) | {"url": url, "user": account, "password": RIGHT, "method": "POST"}
+
+
+def _web(scope: Scope, seat: Seat) -> dict[str, Any]:
+    """How a seat makes requests; names are looked up there."""
+    return {"family": seat.family, "trust": scope.trust(seat)}
+
+
 @dataclass(frozen=True, slots=True)
 class _Seat:
     scope: Scope
@@ -100,7 +113,7 @@ class _Seat:
             expected,
             "file.send",
             self.sip(
-                self.alice, to=self.bob, bytes=BYTES, upload=self.web(self.url), fetch=self.web_at(there)
+                self.alice, to=self.bob, bytes=BYTES, upload=self.web(self.url), fetch=_web(self.scope, there)
             ),
             control=None if expected.allowed else sign_in.sign_in_id(self.seat, self.alice),
         )
@@ -175,11 +188,7 @@ class _Seat:
 
     def web(self, url: str) -> dict[str, Any]:
         """A request from this seat."""
-        return self.web_at(self.seat) | {"url": url}
-
-    def web_at(self, seat: Seat) -> dict[str, Any]:
-        """How a seat makes requests; names are looked up there."""
-        return {"family": seat.family, "trust": self.scope.trust(seat)}
+        return _web(self.scope, self.seat) | {"url": url}
 
     def sip(self, user: str, **more: Any) -> dict[str, Any]:
         """A request in a session that stays."""

@@ -14,7 +14,18 @@ from typing import Any
 from edgewright.access.request import Request
 from edgewright.model.deployment import Deployment
 from edgewright.plan.types import Plan
-from edgewright.proof import contacts, crossing, expect, federation, messages, peers, presence, sign_in, web
+from edgewright.proof import (
+    contacts,
+    crossing,
+    expect,
+    federation,
+    files,
+    messages,
+    peers,
+    presence,
+    sign_in,
+    web,
+)
 from edgewright.proof.case import RIGHT, Case, Maker, Receiver
 from edgewright.proof.crossing import CALL, MESSAGE, Person, Way
 from edgewright.proof.peers import Peer
@@ -231,6 +242,19 @@ def _contacts_cell(
     return maker.at(seat, name, "", expected, "http.request", arguments, impact="changes")
 
 
+def _sends_files(_: Scope, deployment: Deployment, seat: Seat, subject: str, other: str) -> Expected:
+    return expect.web(deployment, Request(expect.party(seat), files.FEATURE, who=subject, to=other))
+
+
+def _files_cell(
+    scope: Scope, seat: Seat, maker: Maker, name: str, expected: Expected, subject: str, _: str
+) -> Cell | None:
+    arguments = files.asking(scope, seat, subject)
+    if arguments is None:
+        return None
+    return maker.at(seat, name, "", expected, "http.request", arguments, impact="changes")
+
+
 def _reached_cell(
     scope: Scope, seat: Seat, maker: Maker, name: str, expected: Expected, subject: str, other: str
 ) -> Cell:
@@ -244,6 +268,7 @@ ASKS = (
     Ask("autodiscover", _discovers, _autodiscover_cell),
     Ask("presence", _watches, _watch_cell),
     Ask("contacts", _edits_contacts, _contacts_cell),
+    Ask("files", _sends_files, _files_cell),
 )
 
 

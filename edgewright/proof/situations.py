@@ -14,14 +14,14 @@ from edgewright.access.decide import decide
 from edgewright.access.request import Request
 from edgewright.model.deployment import Deployment
 from edgewright.model.policy import BlockedDomain
-from edgewright.proof import crossing, expect, federation, flips, peers, pretenders, sign_in
-from edgewright.proof.case import Case, Maker, identifier
+from edgewright.proof import contacts, crossing, expect, federation, flips, peers, pretenders, sign_in
+from edgewright.proof.case import RIGHT, Case, Maker, identifier
 from edgewright.proof.crossing import CALL, MESSAGE, Mark, Person, Way
 from edgewright.proof.flips import Flip
 from edgewright.proof.peers import Peer
 from edgewright.proof.scope import Scope
 from edgewright.proof.turned import with_policies
-from edgewright.proof.types import Expected
+from edgewright.proof.types import Cell, Expected
 
 AREA = "situation"
 MANY = 60
@@ -93,9 +93,16 @@ def _ours(scope: Scope) -> Person:
 
 
 def _tried(
-    scope: Scope, deployment: Deployment, way: Way, sender: Person, to: Person, mark: Mark = "none"
+    scope: Scope,
+    deployment: Deployment,
+    way: Way,
+    sender: Person,
+    to: Person,
+    mark: Mark = "none",
+    *,
+    contact: bool = False,
 ) -> Expected:
-    return crossing.expected(scope, deployment, way, sender, to, mark=mark)
+    return crossing.expected(scope, deployment, way, sender, to, mark=mark, contact=contact)
 
 
 def _cell(
@@ -106,11 +113,12 @@ def _cell(
     to: Person,
     *,
     mark: Mark = "none",
+    contact: bool = False,
     control: str | None = None,
     name: str | None = None,
 ) -> Case:
     """One crossing in a situation."""
-    outcome = _tried(scope, flip.changed, way, sender, to, mark)
+    outcome = _tried(scope, flip.changed, way, sender, to, mark, contact=contact)
     label = f"{flip.name}-{name or crossing.label(way, sender, to)}"
     cell = crossing.cell(
         scope,
@@ -254,7 +262,36 @@ def _levels(scope: Scope, theirs: Person, control: str) -> Iterator[Situation]:
         "partners are discovered, and nobody vouches for their senders",
         _edge(scope, **{level: "always_unverifiable"}),
     )
-    yield Situation(never, (_cell(scope, never, MESSAGE, theirs, ours, name="no-contact", control=control),))
+    yield Situation(never, tuple(_strangers_and_contacts(scope, never, theirs, ours, control)))
+
+
+def _strangers_and_contacts(
+    scope: Scope, flip: Flip, theirs: Person, ours: Person, control: str
+) -> Iterator[Case]:
+    """Who stands in nobody's contact list is refused; put into it, the same person gets through."""
+    where = contacts.place(scope, ours.seat, ours.account, contacts.path_of(ours.account))
+    if where is None:
+        yield _cell(scope, flip, MESSAGE, theirs, ours, name="no-contact", control=control)
+        return
+    maker = Maker(AREA, expect.party(ours.seat), contacts.FEATURE)
+
+    def edited(name: str, method: str, status: list[int], **more: Any) -> Cell:
+        words = f"{flip.situation}; {ours.name}'s contact list, {method}"
+        own = where | {"method": method, "user": ours.account, "password": RIGHT} | more
+        expected = Expected(True, shown={"status": status})
+        return maker.at(
+            ours.seat, f"{flip.name}-{name}", words, expected, "http.request", own, impact="changes"
+        )
+
+    body = {"body": contacts.contact_list(theirs.account), "headers": [["Content-Type", contacts.LISTS]]}
+    put = edited("list-put", "PUT", contacts.STORED, **body)
+    known = _cell(scope, flip, MESSAGE, theirs, ours, contact=True, name="contact")
+    unknown = _cell(scope, flip, MESSAGE, theirs, ours, name="no-contact", control=known.cell.id)
+    deleted = edited("list-deleted", "DELETE", [200])
+    yield unknown
+    yield Case(put, flip.during, after=(unknown.cell.id,))
+    yield replace(known, needs=(*known.needs, put.id), after=(put.id,))
+    yield Case(deleted, flip.during, (put.id,), after=(known.cell.id,))
 
 
 def _restrained(scope: Scope, theirs: Person, control: str) -> Iterator[Situation]:

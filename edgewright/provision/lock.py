@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from edgewright.busy import HeldError, take
 from edgewright.provision.paths import Paths
 from edgewright.provision.shell import ProvisionError
 
@@ -20,19 +18,14 @@ def only_one(paths: Paths, what: str) -> Iterator[None]:
         ProvisionError: Another one is at work; says which and since when.
     """
     paths.state.mkdir(parents=True, exist_ok=True)
-    with (paths.state / "lock").open("a+", encoding="utf-8") as stream:
-        try:
-            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            stream.seek(0)
-            holder = stream.read().strip() or "another run"
-            raise ProvisionError(
-                f"already at work here: {holder}.\n"
-                "  Wait for it, or end it; two at once would spoil each other's work."
-            ) from None
-        stream.truncate(0)
-        stream.write(f"`{what}`, process {os.getpid()}, since {time.strftime('%H:%M:%S')}\n")
-        stream.flush()
+    try:
+        stream = take(paths.state / "lock", what)
+    except HeldError as held:
+        raise ProvisionError(
+            f"already at work here: {held}.\n"
+            "  Wait for it, or end it; two at once would spoil each other's work."
+        ) from None
+    with stream:
         try:
             yield
         finally:

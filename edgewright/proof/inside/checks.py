@@ -34,7 +34,7 @@ DAEMONS: dict[str, tuple[str, ...]] = {
 HARDENED = ("kamailio.service", "nginx.service", "edgewright-web@internal.service")
 PROPERTIES = {"NoNewPrivileges": ("yes",), "ProtectSystem": ("strict", "full"), "PrivateTmp": ("yes",)}
 VALIDATORS: dict[str, str] = {
-    "kamailio.service": "kamailio -c -M 256 -f /etc/kamailio/kamailio.cfg",
+    "kamailio.service": "/usr/local/sbin/edgewright-kamailio-check",
     "nginx.service": "nginx -t -q",
     "knot.service": "knotc conf-check",
 }

@@ -206,7 +206,7 @@ def test_the_hosts_are_being_proven(
     credentials.make_lab(model.load(folder))
     with (place.deployment("minimal") / "hosts.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write("`verify minimal`, process 7, since 12:00:00,")
+        lock.write("`verify minimal`, process 7, since 12:00:00")
         lock.flush()
         code, said = run(*words, folder)
     assert code == 1
