@@ -117,30 +117,18 @@ def _of_providers(deployment: Deployment) -> Iterator[Candidate]:
 def _of_domain(deployment: Deployment, domain: str) -> Iterator[Candidate]:
     """The domain in or out of the lists."""
     policies: Policies = deployment.policies
-    blocked = tuple(entry for entry in policies.blocked_domains if entry.domain != domain)
-    if len(blocked) < len(policies.blocked_domains):
-        yield (
-            f"unblocked-{domain}",
-            f"{domain} is not blocked",
-            with_policies(deployment, blocked_domains=blocked),
-        )
-    else:
-        more = (*blocked, BlockedDomain(domain=domain))
-        yield f"blocked-{domain}", f"{domain} is blocked", with_policies(deployment, blocked_domains=more)
-    allowed = tuple(entry for entry in policies.allowed_domains if entry.domain != domain)
-    if len(allowed) < len(policies.allowed_domains):
-        yield (
-            f"unlisted-{domain}",
-            f"{domain} is not allowed",
-            with_policies(deployment, allowed_domains=allowed),
-        )
-    else:
-        more_allowed = (*allowed, AllowedDomain(domain=domain))
-        yield (
-            f"allowed-{domain}",
-            f"{domain} is allowed",
-            with_policies(deployment, allowed_domains=more_allowed),
-        )
+    lists = (
+        ("blocked_domains", BlockedDomain, "blocked", "unblocked"),
+        ("allowed_domains", AllowedDomain, "allowed", "unlisted"),
+    )
+    for field, entry, listed, unlisted in lists:
+        before = getattr(policies, field)
+        others = tuple(one for one in before if one.domain != domain)
+        if len(others) < len(before):
+            name, words, after = unlisted, f"not {listed}", others
+        else:
+            name, words, after = listed, listed, (*others, entry(domain=domain))
+        yield f"{name}-{domain}", f"{domain} is {words}", with_policies(deployment, **{field: after})
 
 
 def _word(value: Any) -> str:

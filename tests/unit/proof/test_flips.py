@@ -38,6 +38,7 @@ def test_what_acts_on_what_is_deployed_is_flipped(contoso: Scope) -> None:
         "enable_outside_access",
         "enable_federation_access",
         "enable_public_cloud_access",
+        "enable_p2p_file_transfer",
         "enabled",
         "removed",
         "wingtip-enabled",

@@ -142,5 +142,6 @@ def test_a_daemon_that_is_down_and_a_failed_unit_are_found(scope: Scope) -> None
 
 
 def test_a_command_that_fails_is_a_finding_with_what_it_said(scope: Scope) -> None:
+    refused = Done("", 255, "CRITICAL: bad config file")
     with pytest.raises(Failed, match="bad config file"):
-        check(scope, "edge1", "configuration", {"kamailio": Done("", 255, "CRITICAL: bad config file")})
+        check(scope, "edge1", "configuration", {"/usr/local/sbin/edgewright-kamailio-check": refused})
