@@ -84,25 +84,13 @@ def _strangers(scope: Scope) -> tuple[Peer, ...]:
         peer
         for peer in peers.all_of(scope)
         for person in list(federation.people(scope, peer))[:1]
-        if _tried(scope, scope.deployment, MESSAGE, person, _ours(scope)).reason == "domain-not-federated"
+        if crossing.expected(scope, scope.deployment, MESSAGE, person, _ours(scope), mark="none").reason
+        == "domain-not-federated"
     )
 
 
 def _ours(scope: Scope) -> Person:
     return Person(sign_in.talkers(scope)[0], peers.ours(scope)[0])
-
-
-def _tried(
-    scope: Scope,
-    deployment: Deployment,
-    way: Way,
-    sender: Person,
-    to: Person,
-    mark: Mark = "none",
-    *,
-    contact: bool = False,
-) -> Expected:
-    return crossing.expected(scope, deployment, way, sender, to, mark=mark, contact=contact)
 
 
 def _cell(
@@ -118,7 +106,7 @@ def _cell(
     name: str | None = None,
 ) -> Case:
     """One crossing in a situation."""
-    outcome = _tried(scope, flip.changed, way, sender, to, mark, contact=contact)
+    outcome = crossing.expected(scope, flip.changed, way, sender, to, mark=mark, contact=contact)
     label = f"{flip.name}-{name or crossing.label(way, sender, to)}"
     cell = crossing.cell(
         scope,
