@@ -344,7 +344,7 @@ def _burst(
         control=control,
         impact="changes",
     )
-    return Case(cell, flip.during, federation.needs(scope, sender))
+    return Case(cell, flip.during, (*federation.needs(scope, sender), *federation.needs(scope, _ours(scope))))
 
 
 # -- public providers -----------------------------------------------------------------------
