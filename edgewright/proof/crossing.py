@@ -13,14 +13,12 @@ from edgewright.access.decide import decide
 from edgewright.access.decision import Decision
 from edgewright.access.request import Party, Request
 from edgewright.model.deployment import Deployment
+from edgewright.plan.tables import FILE_TYPE
 from edgewright.proof import expect, sign_in
 from edgewright.proof.case import RIGHT, Case, Maker, Receiver
 from edgewright.proof.peers import Peer
 from edgewright.proof.scope import Scope, Seat
 from edgewright.proof.types import Cell, Expected, Impact
-
-FILE = "application/vnd.gsma.rcs-ft-http+xml"
-"""A message that says where a file lies (RCC.07)."""
 
 Mark = Literal["verifiable", "unverifiable", "none"]
 
@@ -63,7 +61,7 @@ class Way:
 
 MESSAGE = Way("message", "M31", "M02", "sip.message")
 CALL = Way("call", "M14", "M14", "sip.call")
-FILE_TRANSFER = Way("file", "M17", "M17", "sip.message", {"content_type": FILE})
+FILE_TRANSFER = Way("file", "M17", "M17", "sip.message", {"content_type": FILE_TYPE})
 PRESENCE = Way("presence", "M01", "M01", "sip.subscribe", {"expires": 60}, arrives=False)
 WAYS = (MESSAGE, CALL, FILE_TRANSFER, PRESENCE)
 

@@ -12,6 +12,7 @@ from edgewright.model.deployment import Deployment
 from edgewright.model.topology import EdgePool
 from edgewright.proof import expect, federation, messages, peers, sign_in, web
 from edgewright.proof.case import RIGHT, Case, Maker, Receiver
+from edgewright.proof.crossing import Person
 from edgewright.proof.flips import Flip
 from edgewright.proof.places import ssh
 from edgewright.proof.scope import Scope, Seat
@@ -306,26 +307,22 @@ def _restarted(scope: Scope, disruption: Disruption) -> Iterator[Case]:
     if len(pair) < 2:
         return
     others = federation.present(scope, pair) if peers.all_of(scope) else ()
-    inside = [person for person in others if person.seat.side == "inside"]
-    people = [
-        (account, seat, sign_in.sign_in_id(seat, account)) for account in pair for seat in scope.at("inside")
-    ]
-    people += [(p.account, p.seat, federation.gather_id(p)) for p in inside if p.account not in pair]
-    for account, seat, signed_in in people:
-        where = scope.sip(seat, scope.domain)
-        if where is None:
+    people = [Person(account, seat) for account in pair for seat in scope.at("inside")]
+    people += [one for one in others if one.seat.side == "inside" and one.account not in pair]
+    for person in people:
+        account, seat = person.account, person.seat
+        if scope.sip(seat, scope.domain) is None:
             continue
-        held = {"user": account, "password": RIGHT, "session": sign_in.session(account, seat)}
         back = Maker(AREA, expect.party(seat), "sign-in").at(
             seat,
             f"front-end-back-{sign_in.name(account)}",
             "the Front End runs again",
             sign_in.request(scope, seat, account),
             "sip.register",
-            where | held,
+            person.where(scope),
             impact="disrupts",
         )
-        yield Case(back, disruption.after, (signed_in,), within=RECOVERY)
+        yield Case(back, disruption.after, federation.needs(scope, person), within=RECOVERY)
 
 
 def _impostor(scope: Scope, disruption: Disruption) -> Iterator[Case]:
