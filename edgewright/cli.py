@@ -181,8 +181,7 @@ def up(
             provisioning.up(one.folder, progress)
         if hosts_only:
             return
-        for one in together:
-            _configure(one.folder, progress)
+        _configure([one.folder for one in together], progress)
     if not no_verify:
         _prove(folder, disrupt=True)
 
@@ -234,7 +233,7 @@ def apply(
     made = machines.load(credentials.state_folder(deployment))
     configure.examine(planning.make(deployment), made, limit or (), tags or ())
     with Progress(verbose=verbose) as progress:
-        _configure(folder, progress, limit=limit or (), tags=tags or (), check=check_only, diff=diff)
+        _configure([folder], progress, limit=limit or (), tags=tags or (), check=check_only, diff=diff)
 
 
 @app.command()
@@ -379,9 +378,9 @@ def _console() -> Console:
     return Console() if sys.stdout.isatty() or "COLUMNS" in os.environ else Console(width=160)
 
 
-def _configure(folder: Path, progress: Progress, **options: Any) -> None:
+def _configure(folders: list[Path], progress: Progress, **options: Any) -> None:
     """Run the playbook; exit 1 with what failed."""
-    done = configure.apply(folder, progress, **options)
+    done = configure.apply(folders, progress, **options)
     console = Console(stderr=True, highlight=False)
     for host, text in done.diffs:
         console.print(f"{host}:\n{text}", markup=False, soft_wrap=True)

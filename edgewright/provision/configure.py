@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -80,7 +80,7 @@ class Applied:
 
 
 def apply(
-    folder: Path,
+    folders: Sequence[Path],
     progress: Progress,
     *,
     limit: Sequence[str] = (),
@@ -89,10 +89,10 @@ def apply(
     diff: bool = False,
     place: Paths | None = None,
 ) -> Applied:
-    """Bring the hosts of a deployment to what its description says.
+    """Bring the hosts of deployments to what their descriptions say, all in one run.
 
     Args:
-        folder: The deployment's folder.
+        folders: The deployments' folders.
         progress: Where progress is shown.
         limit: Only these hosts or groups.
         tags: Only these roles.
@@ -105,11 +105,15 @@ def apply(
         BusyError: The hosts are being changed or proven.
     """
     place = place or paths.find()
-    argv = command(place, folder, limit=limit, tags=tags, check=check, diff=diff)
+    argv = command(place, folders, limit=limit, tags=tags, check=check, diff=diff)
     title = "what configuring would change" if check else "configuration"
-    what = f"apply {folder.resolve().name}"
-    hosts = nullcontext() if check else alone(place.deployment(folder.resolve().name), what)
-    with only_one(place, what), hosts, progress.step(title) as step:
+    names = [folder.resolve().name for folder in folders]
+    what = f"apply {' '.join(names)}"
+    with ExitStack() as stack:
+        stack.enter_context(only_one(place, what))
+        for name in () if check else names:
+            stack.enter_context(alone(place.deployment(name), what))
+        step = stack.enter_context(progress.step(title))
         began = time.monotonic()
         done = _follow(_run(argv, place), Applied(check), step)
         done.seconds = round(time.monotonic() - began, 1)
@@ -158,15 +162,18 @@ def summary(done: Applied) -> str:
 
 
 def command(
-    place: Paths, folder: Path, *, limit: Sequence[str], tags: Sequence[str], check: bool, diff: bool
+    place: Paths,
+    folders: Sequence[Path],
+    *,
+    limit: Sequence[str],
+    tags: Sequence[str],
+    check: bool,
+    diff: bool,
 ) -> list[str]:
     """The command line: the same that one would type."""
-    argv = [
-        str(Path(sys.executable).parent / "ansible-playbook"),
-        "-i",
-        str(folder),
-        str(place.root / PLAYBOOK),
-    ]
+    argv = [str(Path(sys.executable).parent / "ansible-playbook")]
+    argv += [word for folder in folders for word in ("-i", str(folder))]
+    argv += [str(place.root / PLAYBOOK)]
     argv += ["--limit", ",".join(limit)] if limit else []
     argv += ["--tags", ",".join(tags)] if tags else []
     return argv + ["--check"] * check + ["--diff"] * diff

@@ -20,7 +20,10 @@ short_description: A deployment as Edgewright plans it
 author: Edgewright
 description:
   - Loads and plans the deployment whose folder holds C(edgewright.yml); addresses are C(machines.json)'s.
-  - Groups are the kinds of hosts, C(site_NAME), C(surroundings), and C(role_NAME) for those with that role.
+  - Groups are C(deployment_NAME), the kinds of hosts, C(site_NAME), C(surroundings), and C(role_NAME) for
+    those with that role.
+  - Deployments may be given together (C(-i inventory/contoso -i inventory/fabrikam)); no two may have a
+    host of one name.
 options:
   plugin: {description: Always C(edgewright)., required: true, choices: [edgewright]}
 """
@@ -51,23 +54,34 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         except machines.MachinesError as error:
             raise AnsibleParserError(str(error)) from error
         check(planned, made)
-        self._fill(planned, made, folder)
+        group = self._group(planned, made, folder)
         if deployment.internet is not None:
-            self.inventory.set_variable("all", "edgewright_world", str(state / deployment.internet.name))
+            self.inventory.set_variable(group, "edgewright_world", str(state / deployment.internet.name))
+        self._fill(planned, made, group)
 
-    def _fill(self, planned: plan.Plan, made: machines.Machines, folder: Path) -> None:
+    def _group(self, planned: plan.Plan, made: machines.Machines, folder: Path) -> str:
+        """The group of all the deployment's hosts, with what holds for them all; its name."""
+        group = str(self.inventory.add_group(f"deployment_{planned.deployment.replace('-', '_')}"))
+        self.inventory.set_variable(group, "edgewright_folder", str(folder))
+        self.inventory.set_variable(group, "edgewright_deployment", planned.deployment)
+        self.inventory.set_variable(group, "edgewright_state", str(made.folder))
+        return group
+
+    def _fill(self, planned: plan.Plan, made: machines.Machines, group_of_all: str) -> None:
         """Hosts, groups and variables."""
         inventory = self.inventory
-        inventory.set_variable("all", "edgewright_folder", str(folder))
-        inventory.set_variable("all", "edgewright_deployment", planned.deployment)
-        inventory.set_variable("all", "edgewright_state", str(made.folder))
         for role in ORDER:
             inventory.add_group(f"role_{role}")
         for name, host in planned.hosts.items():
             if host.platform != "linux":
                 continue
+            if name in inventory.hosts:
+                raise AnsibleParserError(
+                    f"{planned.deployment} has a host {name} and so has a deployment given before it; "
+                    "configure them one after the other"
+                )
             inventory.add_host(name)
-            groups = [host.kind]
+            groups = [group_of_all, host.kind]
             groups += [f"site_{host.site.replace('-', '_')}"] if host.site else []
             groups += ["surroundings"] if host.surroundings else []
             groups += [f"role_{role}" for role in planned.settings.get(name, {})]

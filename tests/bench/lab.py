@@ -34,7 +34,7 @@ def run() -> list[Figure]:
     with Progress() as progress:
         folders = [one.folder for one in deployment.together]
         up = _seconds(lambda: [provisioning.up(folder, progress) for folder in folders])
-        apply = _seconds(lambda: [configure.apply(folder, progress) for folder in folders])
+        apply = _seconds(lambda: configure.apply(folders, progress))
     proof = _seconds(lambda: verify(deployment))
     return [
         Figure("no-op provisioning of the lab", up, 15, "s"),

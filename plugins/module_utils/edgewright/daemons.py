@@ -108,33 +108,57 @@ class Daemons(Wanted):
             entry["unit"] = unit_name(entry["name"])
         units = [e["unit"] for e in services]
         states = self.unit_states(units)
+        wiring = self.settle_enabled(services, states)
         unit_files = [p for p in self.changed_paths if p.startswith(UNIT_FOLDERS)]
         stale_units = [u for u, s in states.items() if s.get("NeedDaemonReload") == "yes"]
-        if unit_files or stale_units:
-            self.act("reload systemd", unit_files or stale_units)
+        if unit_files or stale_units or wiring:
+            if unit_files or stale_units:
+                self.act("reload systemd", unit_files or stale_units)
             if not self.check:
                 code, said = self.run_command(["systemctl", "daemon-reload"])
                 if code:
                     raise ConfigError(f"systemctl daemon-reload: {said.strip()}")
                 states = self.unit_states(units)
-        touched = [e["unit"] for e in services if self.settle(e, states.get(e["unit"], {}))]
+        touched: list[str] = []
+        due: dict[str, dict[str, Any]] = {}
+        for entry in services:
+            if self.starts(entry, states.get(entry["unit"], {})):
+                due[entry["unit"]] = self.stale(entry["unit"], entry)[0]
+                continue
+            touched += self.start(due)
+            touched += [entry["unit"]] if self.settle(entry, states.get(entry["unit"], {})) else []
+        touched += self.start(due)
         if touched and not self.check:
             self.stay_up(touched)
 
+    @staticmethod
+    def running(found: dict[str, str]) -> bool:
+        """Whether a unit runs, or is about to."""
+        return found.get("ActiveState") in ("active", "activating", "reloading")
+
+    def starts(self, entry: dict[str, Any], found: dict[str, str]) -> bool:
+        """Whether a unit is to be started."""
+        return entry.get("state", "started") != "stopped" and not self.running(found)
+
+    def start(self, due: dict[str, dict[str, Any]]) -> list[str]:
+        """Start units that follow one another, at once (their own ordering holds), and forget them; which."""
+        units = list(due)
+        if units:
+            self.systemctl("start", units, ["it was not running"])
+            for unit, state in due.items():
+                self.remember_unless_check(unit, state)
+            due.clear()
+        return units
+
     def settle(self, entry: dict[str, Any], found: dict[str, str]) -> bool:
-        """Bring one unit to what is wanted; True when it was started, restarted or reloaded."""
+        """Bring a unit that runs, or must not, to what is wanted; True when it was restarted or reloaded."""
         unit = entry["unit"]
-        wanted = entry.get("state", "started")
-        self.settle_enabled(entry, found)
-        running = found.get("ActiveState") in ("active", "activating", "reloading")
-        if wanted == "stopped":
-            if running:
-                self.systemctl("stop", unit, [])
+        if entry.get("state", "started") == "stopped":
+            if self.running(found):
+                self.systemctl("stop", [unit], [])
             return False
         state, files, watched = self.stale(unit, entry)
-        if not running:
-            self.systemctl("start", unit, ["it was not running"])
-        elif files or watched:
+        if files or watched:
             if not self.apply_change(entry, files, watched):
                 self.remember_unless_check(unit, state)
                 return False
@@ -148,20 +172,31 @@ class Daemons(Wanted):
         if not self.check:
             self.remember(unit, state)
 
-    def settle_enabled(self, entry: dict[str, Any], found: dict[str, str]) -> None:
-        """Enabled, disabled or masked."""
-        unit, known = entry["unit"], found.get("UnitFileState", "")
-        if entry.get("masked"):
-            if known not in ("masked", "masked-runtime"):
-                self.systemctl("mask", unit, [])
-            return
-        if known == "masked":
-            self.systemctl("unmask", unit, [])
-        wanted = entry.get("enabled")
-        if wanted is True and known not in ENABLED:
-            self.systemctl("enable", unit, [])
-        elif wanted is False and known in ("enabled", "enabled-runtime"):
-            self.systemctl("disable", unit, [])
+    def settle_enabled(self, services: list[dict[str, Any]], states: dict[str, dict[str, str]]) -> bool:
+        """Enable, disable, mask: all units at once, and systemd is not yet told; True when any was."""
+        verbs: dict[str, list[str]] = {"unmask": [], "mask": [], "enable": [], "disable": []}
+        for entry in services:
+            unit = entry["unit"]
+            known = states.get(unit, {}).get("UnitFileState", "")
+            if entry.get("masked"):
+                if known not in ("masked", "masked-runtime"):
+                    verbs["mask"].append(unit)
+                continue
+            if known == "masked":
+                verbs["unmask"].append(unit)
+            wanted = entry.get("enabled")
+            if wanted is True and known not in ENABLED:
+                verbs["enable"].append(unit)
+            elif wanted is False and known in ("enabled", "enabled-runtime"):
+                verbs["disable"].append(unit)
+        for verb, units in verbs.items():
+            for unit in units:
+                self.act(f"{verb} {unit}", [])
+            if units and not self.check:
+                code, said = self.run_command(["systemctl", "--no-reload", verb, *units])
+                if code:
+                    raise ConfigError(f"systemctl {verb} {' '.join(units)}: {said.strip()}")
+        return any(verbs.values())
 
     def apply_change(self, entry: dict[str, Any], files: list[str], watched: list[str]) -> bool:
         """Restart or reload because files changed; False when the unit asked for neither."""
@@ -175,7 +210,7 @@ class Daemons(Wanted):
         if entry.get("on_include") == "restart" and any(matches(p, self.includes) for p in watched):
             how = "restart"
         if how == "restart":
-            self.systemctl("restart", unit, files + watched)
+            self.systemctl("restart", [unit], files + watched)
             return True
         command = self.reload_command(unit, entry)
         if not files and entry.get("watch_command"):
@@ -189,16 +224,20 @@ class Daemons(Wanted):
                 )
         return True
 
-    def systemctl(self, verb: str, unit: str, because: list[str]) -> None:
+    def systemctl(self, verb: str, units: list[str], because: list[str]) -> None:
         """One systemctl verb; on failure the journal's last lines go into the message."""
-        self.act(f"{verb} {unit}", because)
+        for unit in units:
+            self.act(f"{verb} {unit}", because)
         if self.check:
             return
         if verb in ("start", "restart"):
-            self.run_command(["systemctl", "reset-failed", unit])
-        code, said = self.run_command(["systemctl", verb, unit])
+            self.run_command(["systemctl", "reset-failed", *units])
+        code, said = self.run_command(["systemctl", verb, *units])
         if code:
-            raise ConfigError(f"systemctl {verb} {unit}: {said.strip()}\n{self.journal(unit)}")
+            states = self.unit_states(units)
+            failed = [u for u in units if not self.running(states.get(u, {}))] or units
+            journals = "\n".join(self.journal(unit) for unit in failed)
+            raise ConfigError(f"systemctl {verb} {' '.join(failed)}: {said.strip()}\n{journals}")
 
     def stay_up(self, units: list[str]) -> None:
         """A daemon that dies just after its start is a failure too."""

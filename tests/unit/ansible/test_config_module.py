@@ -36,6 +36,8 @@ class Systemd:
         self.dies: set[str] = set()
         self.seen: dict[str, str] = {}
         self.stale: set[str] = set()
+        self.untold = False
+        """Whether something was enabled or disabled that systemd has not been told of."""
 
     def __call__(self, argv: list[str], timeout: float = 90) -> tuple[int, str]:
         self.calls.append(argv)
@@ -44,21 +46,22 @@ class Systemd:
                 if Path(name).is_file():
                     self.seen[Path(name).name] = Path(name).read_text()
             return (1, self.refuse[argv[0]]) if argv[0] in self.refuse else (0, "")
-        verb, units = argv[1], argv[2:]
+        verb, *units = [word for word in argv[1:] if word != "--no-reload"]
         if verb == "show":
             return 0, "\n\n".join(self.state(u) for u in units if not u.startswith("--"))
         if verb in ("start", "restart"):
-            if units[0] in self.dies:
-                self.dies.discard(units[0])
-                self.active.discard(units[0])
-                return 1, "failed"
-            self.active.add(units[0])
-        elif verb == "stop":
+            died = self.dies.intersection(units)
+            self.dies -= died
+            self.active = (self.active | set(units)) - died
+            return (1, "failed") if died else (0, "")
+        if verb == "stop":
             self.active.discard(units[0])
         elif verb in ("enable", "disable"):
-            (self.enabled.add if verb == "enable" else self.enabled.discard)(units[0])
+            (self.enabled.update if verb == "enable" else self.enabled.difference_update)(units)
+            self.untold = self.untold or "--no-reload" in argv
         elif verb == "daemon-reload":
             self.stale.clear()
+            self.untold = False
         return 0, ""
 
     def state(self, unit: str) -> str:
@@ -72,7 +75,8 @@ class Systemd:
     def verbs(self) -> list[str]:
         """What changed something, e.g. `restart kamailio.service`."""
         quiet = ("show", "reset-failed")
-        return [" ".join(c[1:]) for c in self.calls if c[0] == "systemctl" and c[1] not in quiet]
+        asked = [c for c in self.calls if c[0] == "systemctl" and c[1] not in quiet]
+        return [" ".join(word for word in c[1:] if word != "--no-reload") for c in asked]
 
 
 @pytest.fixture
@@ -114,7 +118,7 @@ def test_first_run_makes_all_and_second_changes_nothing(tmp_path: Path, systemd:
     assert first["changed"]
     assert (tmp_path / "etc/d/d.conf").read_text() == "a = 1\n"
     assert stat.S_IMODE((tmp_path / "etc/d/d.conf").stat().st_mode) == 0o640
-    assert systemd.verbs() == ["enable d.service", "start d.service"]
+    assert systemd.verbs() == ["enable d.service", "daemon-reload", "start d.service"]
     again = apply(systemd, daemon(tmp_path))
     assert not again["changed"]
     assert again["paths"] == again["actions"] == []
@@ -312,7 +316,7 @@ def test_unit_file_reloads_systemd_first(tmp_path: Path, systemd: Systemd) -> No
         services=[{"name": "d", "enabled": True}],
     )
     apply(systemd, parameters)
-    assert systemd.verbs() == ["daemon-reload", "enable d.service", "start d.service"]
+    assert systemd.verbs() == ["enable d.service", "daemon-reload", "start d.service"]
     systemd.stale.add("d.service")
     assert apply(systemd, parameters)["actions"] == ["reload systemd (d.service)"]
 
@@ -396,8 +400,29 @@ def test_stopped_and_disabled(tmp_path: Path, systemd: Systemd) -> None:
     systemd.enabled.add("d.service")
     parameters = wanted(tmp_path, services=[{"name": "d", "enabled": False, "state": "stopped"}])
     apply(systemd, parameters)
-    assert systemd.verbs() == ["disable d.service", "stop d.service"]
+    assert systemd.verbs() == ["disable d.service", "daemon-reload", "stop d.service"]
+    assert not systemd.untold
     assert not apply(systemd, parameters)["changed"]
+
+
+def test_all_are_enabled_at_once_and_told_of_once(tmp_path: Path, systemd: Systemd) -> None:
+    systemd.enabled.add("c.timer")
+    found = apply(
+        systemd,
+        wanted(
+            tmp_path,
+            services=[
+                {"name": "a", "enabled": True},
+                {"name": "b.socket", "enabled": True},
+                {"name": "c.timer", "enabled": False, "state": "stopped"},
+            ],
+        ),
+    )
+    assert systemd.verbs() == [
+        "enable a.service b.socket", "disable c.timer", "daemon-reload", "start a.service b.socket",
+    ]  # fmt: skip
+    assert not systemd.untold
+    assert found["actions"][:3] == ["enable a.service", "enable b.socket", "disable c.timer"]
 
 
 def test_packages_are_installed_only_when_missing(tmp_path: Path) -> None:

@@ -12,21 +12,18 @@ from typing import Any
 
 import pytest
 
-from edgewright import machines
+from edgewright import machines, model, plan
 from edgewright.provision import configure
 from edgewright.provision.paths import Paths
 
 ROOT = Path(__file__).parents[3]
 
 
-@pytest.fixture
-def clone(tmp_path: Path) -> Path:
-    """A state folder with machines made for the shipped minimal deployment."""
-    from edgewright import model, plan
-
-    deployment = model.load(ROOT / "inventory/minimal")
+def provisioned(clone: Path, name: str) -> dict[str, Any]:
+    """The document of machines that were made for a shipped deployment; its hosts."""
+    deployment = model.load(ROOT / "inventory" / name)
     planned = plan.make(deployment)
-    folder = tmp_path / ".edgewright/minimal"
+    folder = clone / ".edgewright" / name
     folder.mkdir(parents=True)
     hosts = {
         name: {
@@ -47,9 +44,17 @@ def clone(tmp_path: Path) -> Path:
         }
         for name, host in planned.hosts.items()
     }
-    hosts["fe1"]["user"] = "admin"
-    document = {"schema": 1, "deployment": "minimal", "digest": deployment.digest, "hosts": hosts}
+    document = {"schema": 1, "deployment": name, "digest": deployment.digest, "hosts": hosts}
     (folder / "machines.json").write_text(json.dumps(document))
+    return hosts
+
+
+@pytest.fixture
+def clone(tmp_path: Path) -> Path:
+    """A state folder with machines made for the shipped minimal deployment."""
+    hosts = provisioned(tmp_path, "minimal")
+    hosts["fe1"]["user"] = "admin"
+    edit(tmp_path, hosts=hosts)
     return tmp_path
 
 
@@ -61,13 +66,13 @@ def inventory(clone: Path) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
         cwd=ROOT,
-        env={
-            **os.environ,
-            "EDGEWRIGHT_ROOT": str(clone),
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            "NO_COLOR": "1",
-        },
+        env=environment(clone),
     )
+
+
+def environment(clone: Path) -> dict[str, str]:
+    config = {"EDGEWRIGHT_ROOT": str(clone), "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"), "NO_COLOR": "1"}
+    return {**os.environ, **config}
 
 
 def edit(clone: Path, **changes: Any) -> None:
@@ -170,11 +175,16 @@ def test_events_are_counted() -> None:
 def test_command_line_is_what_one_would_type() -> None:
     place = Paths(root=ROOT, cache=ROOT)
     argv = configure.command(
-        place, Path("inventory/x"), limit=["a", "b"], tags=["base"], check=True, diff=True
+        place,
+        [Path("inventory/x"), Path("inventory/y")],
+        limit=["a", "b"],
+        tags=["base"],
+        check=True,
+        diff=True,
     )
     assert argv[1:] == [
-        "-i", "inventory/x", str(ROOT / "playbooks/site.yml"), "--limit", "a,b", "--tags", "base",
-        "--check", "--diff",
+        "-i", "inventory/x", "-i", "inventory/y", str(ROOT / "playbooks/site.yml"), "--limit", "a,b",
+        "--tags", "base", "--check", "--diff",
     ]  # fmt: skip
     assert configure.environment(place)["ANSIBLE_STRATEGY"] == "mitogen_linear"
 
@@ -201,6 +211,36 @@ def test_sysctl_sets_what_differs_and_only_that(sysctl: Any, tmp_path: Path) -> 
     assert "net.a is not 1" in sysctl("check", "net.a = 1\n").stderr
     assert sysctl("apply", "net.a = 1\n").returncode == 0
     assert (tmp_path / "sys/net/a").read_text() == "1"
+
+
+def test_deployments_together(clone: Path) -> None:
+    """Each host has its own deployment's variables; a name that is in both is said, not merged."""
+    script = """
+import sys
+from ansible.inventory.manager import InventoryManager
+from ansible.parsing.dataloader import DataLoader
+from ansible.vars.manager import VariableManager
+loader = DataLoader()
+inventory = InventoryManager(loader=loader, sources=sys.argv[1:])
+variables = VariableManager(loader=loader, inventory=inventory)
+for host in inventory.get_hosts():
+    print(host.name, variables.get_vars(host=host)["edgewright_deployment"])
+"""
+    for name in ("contoso", "fabrikam"):
+        provisioned(clone, name)
+
+    def listed(*names: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-c", script, *(str(ROOT / "inventory" / name) for name in names)],
+            capture_output=True, text=True, check=False, cwd=ROOT, env=environment(clone),
+        )  # fmt: skip
+
+    both = listed("contoso", "fabrikam")
+    assert both.returncode == 0, both.stderr
+    found = dict(line.split() for line in both.stdout.splitlines())
+    assert (found["edge1"], found["fab-edge1"]) == ("contoso", "fabrikam")
+    twice = listed("contoso", "minimal")
+    assert "minimal has a host edge1 and so has a deployment given before it" in twice.stderr
 
 
 def test_inventory_plugin_is_the_only_one() -> None:
