@@ -21,7 +21,7 @@ from ansible.template import trust_as_template
 
 from edgewright import archives
 
-INLINE_LIMIT = 48 * 1024
+INLINE_LIMIT = 64 * 1024
 """Bytes up to which a controller file travels with the arguments."""
 PROJECT = Path(__file__).resolve().parents[2]
 FILE_KEYS = {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgewright.plan.roles import Base
     from edgewright.plan.types import CertificatePlan, HostPlan
 
-PACKAGES: tuple[str, ...] = ("lego", "openssl")
+PACKAGES: tuple[str, ...] = ("openssl", "python3-acme", "python3-dnspython")
 VOLUMES: tuple[str, ...] = ()
 LISTENS: tuple[str, ...] = ()
 

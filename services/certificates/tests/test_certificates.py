@@ -1,4 +1,4 @@
-"""Slots on disk, orders with a directory that is a script, reloads with a systemctl that is one."""
+"""Slots on disk, orders at a directory that signs everything, reloads with a systemctl that is a script."""
 
 from __future__ import annotations
 
@@ -11,29 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edgewright_certificates import acme, cli, pem, reload, store
+from edgewright_certificates import cli, directory, orders, pem, reload, store
 
 GROUP = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
 SLOT = {"group": GROUP, "key_type": "ecdsa-p256", "subject": "a.example", "sans": ["a.example", "b.example"]}
 NOW = dt.datetime.now(dt.timezone.utc) + dt.timedelta(hours=1)  # noqa: UP017
-
-LEGO = """#!/bin/sh
-# Signs the request with a CA of its own; knows its accounts, as a directory does.
-echo "$*" >>"$LOG"
-echo "$RFC2136_NAMESERVER $RFC2136_TSIG_KEY $RFC2136_TSIG_SECRET_FILE" >>"$LOG"
-while [ $# -gt 0 ]; do
-  case $1 in --path) path=$2 ;; --csr) csr=$2 ;; esac
-  shift
-done
-if [ -e "$path/accounts/old" ]; then echo "urn:ietf:params:acme:error:accountDoesNotExist" >&2; exit 1; fi
-touch "$path/accounts/new"
-[ -e "$FAIL" ] && { echo "no such zone" >&2; exit 1; }
-mkdir -p "$path/certificates"
-openssl x509 -req -in "$csr" -CA "$CA.pem" -CAkey "$CA.key" -days "$DAYS" -copy_extensions copy \\
-  -out "$path/certificates/a.example.crt" 2>/dev/null
-cat "$CA.pem" >>"$path/certificates/a.example.crt"
-cp "$CA.pem" "$path/certificates/a.example.issuer.crt"
-"""
 
 
 @pytest.fixture
@@ -41,34 +23,52 @@ def slots(tmp_path: Path) -> store.Store:
     return store.Store(tmp_path / "certificates")
 
 
+class Signs:
+    """A directory with a CA of its own; `refuses` is what it says instead of signing."""
+
+    refuses = ""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.asked: list[tuple[Any, ...]] = []
+        self.published: list[Any] = []
+        pem.openssl(
+            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
+            "-keyout", str(folder / "ca.key"), "-out", str(folder / "ca.pem"), "-subj", "/CN=test",
+        )  # fmt: skip
+
+    def __call__(self, *arguments: Any) -> Signs:
+        self.asked.append(arguments)
+        return self
+
+    def order(self, request: str, publish: Any) -> str:
+        if self.refuses:
+            raise pem.CertificateError(self.refuses)
+        self.published.append(publish)
+        authority = ("-CA", str(self.folder / "ca.pem"), "-CAkey", str(self.folder / "ca.key"))
+        extensions = ("-days", "20", "-copy_extensions", "copy")
+        leaf = pem.openssl("x509", "-req", *authority, *extensions, stdin=request.encode()).decode()
+        return leaf + "\n" + (self.folder / "ca.pem").read_text()
+
+
 @pytest.fixture
-def directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A CA, and a `lego` on PATH that uses it; the log of its calls."""
-    key, certificate = tmp_path / "ca.key", tmp_path / "ca.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
-         "-keyout", str(key), "-out", str(certificate), "-days", "30", "-subj", "/CN=test"],
-        check=True, capture_output=True,
-    )  # fmt: skip
-    program = tmp_path / "bin/lego"
-    program.parent.mkdir()
-    program.write_text(LEGO)
-    program.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
-    for name, value in (("LOG", "log"), ("CA", "ca"), ("FAIL", "fail")):
-        monkeypatch.setenv(name, str(tmp_path / value))
-    monkeypatch.setenv("DAYS", "20")
-    monkeypatch.setattr(acme, "STATE", tmp_path / "state")
-    return tmp_path / "log"
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signs:
+    """The directory that orders go to."""
+    signs = Signs(tmp_path)
+    monkeypatch.setattr(directory, "Directory", signs)
+    monkeypatch.setattr(orders, "STATE", tmp_path / "state")
+    monkeypatch.setattr(orders, "SECRET", tmp_path / "secret")
+    orders.SECRET.write_text("c2VjcmV0\n")
+    return signs
 
 
-def client(there: store.Store, **more: Any) -> acme.Client:
+def client(kept: store.Store, **more: Any) -> orders.Client:
     settings = {
         "directory": "https://acme.example/dir", "contact": "root@a.example", "dns_server": "2001:db8::1",
         "tsig_key": "acme", "ca": None, "renew_before_days": 10, "first": True, "slots": {"edge": SLOT},
         **more,
     }  # fmt: skip
-    return acme.Client(there, settings)
+    return orders.Client(kept, settings)
 
 
 def test_request_makes_a_key_once_and_names_all(slots: store.Store) -> None:
@@ -90,32 +90,31 @@ def test_a_subject_beyond_64_characters_is_left_out(slots: store.Store) -> None:
     assert "BEGIN CERTIFICATE REQUEST" in said
 
 
-def test_order_installs_what_belongs_together(slots: store.Store, directory: Path) -> None:
+def test_order_installs_what_belongs_together(slots: store.Store, there: Signs) -> None:
     chain = client(slots).order("edge")
     assert [len(pem.split(t)) for t in (chain, (slots.folder / "edge/cert.pem").read_text())] == [2, 1]
     assert pem.names(chain) == {"a.example", "b.example"}
-    said = directory.read_text()
-    assert "--dns rfc2136" in said
-    assert "[2001:db8::1]:53 acme /etc/edgewright/acme.tsig" in said
+    [(url, contact, key, ca, profile)] = there.asked
+    assert (url, contact, ca, profile) == ("https://acme.example/dir", "root@a.example", None, None)
+    assert key.startswith(b"-----BEGIN PRIVATE KEY")
+    assert stat.S_IMODE((orders.STATE / "account.pem").stat().st_mode) == 0o600
     found = slots.inspect({"edge": SLOT})
     assert found["slots"]["edge"]["fullchain"] == chain
     assert found["slots"]["edge"]["modes"]
     assert found["strangers"] == []
 
 
-def test_a_directory_that_has_forgotten_us_gets_a_new_account(slots: store.Store, directory: Path) -> None:
-    accounts = acme.STATE / "accounts"
-    accounts.mkdir(parents=True)
-    (accounts / "old").touch()
-    assert client(slots).order("edge")
-    assert [p.name for p in accounts.iterdir()] == ["new"]
+def test_the_account_stays_the_profile_is_asked_for(slots: store.Store, there: Signs, tmp_path: Path) -> None:
+    client(slots).order("edge")
+    client(slots, profile="tlsclient", ca=str(tmp_path / "ca.pem")).order("edge")
+    first, second = there.asked
+    assert first[2] == second[2]
+    assert second[3:] == (tmp_path / "ca.pem", "tlsclient")
 
 
-def test_a_failed_order_leaves_the_old_certificate(
-    slots: store.Store, directory: Path, tmp_path: Path
-) -> None:
+def test_a_failed_order_leaves_the_old_certificate(slots: store.Store, there: Signs) -> None:
     before = client(slots).order("edge")
-    (tmp_path / "fail").touch()
+    there.refuses = "no such zone"
     with pytest.raises(pem.CertificateError, match="no such zone"):
         client(slots).order("edge")
     assert slots.chain("edge") == before
@@ -128,7 +127,7 @@ def test_a_failed_order_leaves_the_old_certificate(
         ({"slots": {"edge": {**SLOT, "sans": ["a.example", "c.example"]}}}, "its names have changed"),
     ],
 )
-def test_due(slots: store.Store, directory: Path, change: dict[str, Any], because: str | None) -> None:
+def test_due(slots: store.Store, there: Signs, change: dict[str, Any], because: str | None) -> None:
     client(slots).order("edge")
     assert client(slots, **change).due("edge", NOW) == because
 
@@ -146,7 +145,7 @@ def test_due(slots: store.Store, directory: Path, change: dict[str, Any], becaus
     ],
 )
 def test_due_in_time(
-    slots: store.Store, directory: Path, days: int, left: float, first: bool, due: bool
+    slots: store.Store, there: Signs, days: int, left: float, first: bool, due: bool
 ) -> None:
     chain = client(slots).order("edge")
     now = pem.dates(chain)[1] - dt.timedelta(days=left)
@@ -154,7 +153,7 @@ def test_due_in_time(
     assert (found is not None) == due
 
 
-def test_due_without_certificate_or_with_another_key(slots: store.Store, directory: Path) -> None:
+def test_due_without_certificate_or_with_another_key(slots: store.Store, there: Signs) -> None:
     assert client(slots).due("edge", NOW) == "there is no certificate of its key"
     client(slots).order("edge")
     slots.request("edge", {**SLOT, "new_key": True})
@@ -163,7 +162,7 @@ def test_due_without_certificate_or_with_another_key(slots: store.Store, directo
     assert client(slots).renew(NOW) == []
 
 
-def test_a_chain_of_another_key_is_not_installed(slots: store.Store, directory: Path) -> None:
+def test_a_chain_of_another_key_is_not_installed(slots: store.Store, there: Signs) -> None:
     chain = client(slots).order("edge")
     slots.request("other", SLOT)
     with pytest.raises(pem.CertificateError, match="does not belong"):

@@ -36,8 +36,6 @@ class Systemd:
         self.dies: set[str] = set()
         self.seen: dict[str, str] = {}
         self.stale: set[str] = set()
-        self.untold = False
-        """Whether something was enabled or disabled that systemd has not been told of."""
 
     def __call__(self, argv: list[str], timeout: float = 90) -> tuple[int, str]:
         self.calls.append(argv)
@@ -58,10 +56,8 @@ class Systemd:
             self.active.discard(units[0])
         elif verb in ("enable", "disable"):
             (self.enabled.update if verb == "enable" else self.enabled.difference_update)(units)
-            self.untold = self.untold or "--no-reload" in argv
         elif verb == "daemon-reload":
             self.stale.clear()
-            self.untold = False
         return 0, ""
 
     def state(self, unit: str) -> str:
@@ -118,7 +114,7 @@ def test_first_run_makes_all_and_second_changes_nothing(tmp_path: Path, systemd:
     assert first["changed"]
     assert (tmp_path / "etc/d/d.conf").read_text() == "a = 1\n"
     assert stat.S_IMODE((tmp_path / "etc/d/d.conf").stat().st_mode) == 0o640
-    assert systemd.verbs() == ["enable d.service", "daemon-reload", "start d.service"]
+    assert systemd.verbs() == ["enable d.service", "start d.service"]
     again = apply(systemd, daemon(tmp_path))
     assert not again["changed"]
     assert again["paths"] == again["actions"] == []
@@ -400,12 +396,11 @@ def test_stopped_and_disabled(tmp_path: Path, systemd: Systemd) -> None:
     systemd.enabled.add("d.service")
     parameters = wanted(tmp_path, services=[{"name": "d", "enabled": False, "state": "stopped"}])
     apply(systemd, parameters)
-    assert systemd.verbs() == ["disable d.service", "daemon-reload", "stop d.service"]
-    assert not systemd.untold
+    assert systemd.verbs() == ["disable d.service", "stop d.service"]
     assert not apply(systemd, parameters)["changed"]
 
 
-def test_all_are_enabled_at_once_and_told_of_once(tmp_path: Path, systemd: Systemd) -> None:
+def test_all_are_enabled_at_once_and_started_at_once(tmp_path: Path, systemd: Systemd) -> None:
     systemd.enabled.add("c.timer")
     found = apply(
         systemd,
@@ -419,9 +414,8 @@ def test_all_are_enabled_at_once_and_told_of_once(tmp_path: Path, systemd: Syste
         ),
     )
     assert systemd.verbs() == [
-        "enable a.service b.socket", "disable c.timer", "daemon-reload", "start a.service b.socket",
+        "enable a.service b.socket", "disable c.timer", "start a.service b.socket",
     ]  # fmt: skip
-    assert not systemd.untold
     assert found["actions"][:3] == ["enable a.service", "enable b.socket", "disable c.timer"]
 
 

@@ -1,1 +1,1 @@
-"""Keys and certificates of a host: made, installed, ordered, renewed. Standard library, openssl and lego."""
+"""Keys and certificates of a host: made, installed, ordered, renewed."""

@@ -7,7 +7,7 @@ import json
 import sys
 from typing import Any
 
-from edgewright_certificates.acme import Client
+from edgewright_certificates.orders import Client
 from edgewright_certificates.pem import CertificateError
 from edgewright_certificates.reload import reload_watchers
 from edgewright_certificates.store import Store

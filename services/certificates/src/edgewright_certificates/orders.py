@@ -1,4 +1,4 @@
-"""Orders and renewals at an ACME directory (RFC 8555) by DNS-01 with dynamic updates (RFC 2136), by lego."""
+"""Orders and renewals of this host's slots: what is due; the old one stays until the new is there."""
 
 from __future__ import annotations
 
@@ -6,10 +6,7 @@ import datetime as dt
 import fcntl
 import json
 import os
-import shutil
-import subprocess
 import sys
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +16,8 @@ from edgewright_certificates.store import Store
 SETTINGS = Path("/etc/edgewright/acme.json")
 SECRET = Path("/etc/edgewright/acme.tsig")
 STATE = Path("/var/lib/edgewright/acme")
-SECONDS = 300
+ACCOUNT = "account.pem"
+"""Our key at the directory; only its file name."""
 
 
 class Client:
@@ -75,55 +73,32 @@ class Client:
 
     def order(self, slot: str) -> str:
         """Order a slot's certificate for the key that is there and install it; the chain."""
+        # Only hosts that order have the libraries for it.
+        from edgewright_certificates.directory import Directory  # noqa: PLC0415
+        from edgewright_certificates.dns01 import Updates  # noqa: PLC0415
+
         entry = self.settings["slots"][slot]
         STATE.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with (STATE / "lock").open("w") as lock, tempfile.TemporaryDirectory(dir=STATE) as work:
+        with (STATE / "lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            request = Path(work) / "request.pem"
-            request.write_text(self.store.request(slot, entry), encoding="ascii")
-            said = self._lego(work, request)
-            if said is not None and "accountDoesNotExist" in said:
-                # The directory has forgotten us (a test directory does so at every start): a new account.
-                shutil.rmtree(STATE / "accounts", ignore_errors=True)
-                said = self._lego(work, request)
-            if said is not None:
-                raise pem.CertificateError(f"lego: {said[-1500:]}")
-            found = [
-                p for p in Path(work, "certificates").glob("*.crt") if not p.name.endswith(".issuer.crt")
-            ]
-            if len(found) != 1:
-                raise pem.CertificateError("lego left no certificate")
-            blocks = pem.split(found[0].read_text(encoding="ascii"))
+            ca = self.settings.get("ca")
+            directory = Directory(
+                self.settings["directory"],
+                self.settings["contact"],
+                self._account(),
+                Path(ca) if ca else None,
+                self.settings.get("profile"),
+            )
+            secret = SECRET.read_text(encoding="ascii")
+            updates = Updates(self.settings["dns_server"], self.settings["tsig_key"], secret)
+            chain = directory.order(self.store.request(slot, entry), updates.published)
+        blocks = pem.split(chain)
         self.store.install(slot, {**entry, "fullchain": "".join(blocks)})
         return "".join(blocks)
 
-    def _lego(self, work: str, request: Path) -> str | None:
-        """Run lego; what it said if it failed. Its account outlives the order."""
-        accounts = STATE / "accounts"
-        accounts.mkdir(mode=0o700, exist_ok=True)
-        link = Path(work, "accounts")
-        if not link.is_symlink():
-            link.symlink_to(accounts)
-        settings = self.settings
-        server = settings["dns_server"]
-        environment = {
-            **os.environ,
-            "RFC2136_NAMESERVER": f"[{server}]:53" if ":" in server else f"{server}:53",
-            "RFC2136_TSIG_KEY": settings["tsig_key"],
-            "RFC2136_TSIG_ALGORITHM": "hmac-sha256.",
-            "RFC2136_TSIG_SECRET_FILE": str(SECRET),
-            "RFC2136_POLLING_INTERVAL": "1",
-            "RFC2136_TTL": "60",
-            "RFC2136_SEQUENCE_INTERVAL": "0",  # a minute between names otherwise
-        }
-        if settings.get("ca"):
-            environment["LEGO_CA_CERTIFICATES"] = settings["ca"]
-        argv = ["lego", "--accept-tos", "--path", work, "--server", settings["directory"]]
-        argv += ["--email", settings["contact"], "--dns", "rfc2136", "--csr", str(request), "run"]
-        try:
-            done = subprocess.run(
-                argv, env=environment, capture_output=True, text=True, check=False, timeout=SECONDS
-            )
-        except subprocess.TimeoutExpired:
-            return f"no end after {SECONDS} s"
-        return None if done.returncode == 0 else (done.stderr + done.stdout).strip()
+    def _account(self) -> bytes:
+        """The key of our account; made once."""
+        path = STATE / ACCOUNT
+        if not path.exists():
+            self.store.write(path, pem.make_key("rsa-2048"), 0o600, os.getegid())
+        return path.read_bytes()
