@@ -12,6 +12,8 @@ from ansible.module_utils.edgewright.host import STATE, ConfigError, matches, un
 from ansible.module_utils.edgewright.wanted import Wanted
 
 UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/")
+SAY_WHEN_READY = {"notify", "notify-reload", "oneshot"}
+"""Types of units whose start is over only when they are ready (systemd.service)."""
 ENABLED = {"enabled", "enabled-runtime", "static", "alias", "indirect", "generated", "linked", "transient"}
 
 
@@ -71,10 +73,10 @@ class Daemons(Wanted):
         )
 
     def unit_states(self, units: list[str]) -> dict[str, dict[str, str]]:
-        """ActiveState, UnitFileState, LoadState, NeedDaemonReload of each unit, asked at once."""
+        """Type, ActiveState, UnitFileState, LoadState, NeedDaemonReload of each unit, asked at once."""
         if not units:
             return {}
-        keys = "LoadState,ActiveState,UnitFileState,NeedDaemonReload"
+        keys = "Type,LoadState,ActiveState,UnitFileState,NeedDaemonReload"
         code, said = self.run_command(["systemctl", "show", "--property=Id," + keys, *units])
         if code:
             raise ConfigError(f"systemctl show: {said.strip()}")
@@ -243,12 +245,14 @@ class Daemons(Wanted):
             raise ConfigError(f"systemctl {verb} {' '.join(failed)}: {said.strip()}\n{journals}")
 
     def stay_up(self, units: list[str]) -> None:
-        """A daemon that dies just after its start is a failure too."""
-        wanted = {e["unit"]: float(e.get("settle", 0.4)) for e in self.params.get("services") or []}
+        """A daemon that dies just after its start is a failure too, unless a start says when it is ready."""
         services = [u for u in units if u.endswith(".service")]
         if not services:
             return
-        time.sleep(max(wanted[u] for u in services))
+        said = {u for u, s in self.unit_states(services).items() if s.get("Type") in SAY_WHEN_READY}
+        wanted = {e["unit"]: e.get("settle") for e in self.params.get("services") or []}
+        pauses = [0.0 if u in said else 0.4 if wanted[u] is None else float(wanted[u]) for u in services]
+        time.sleep(max(pauses))
         deadline = time.monotonic() + 60
         while True:
             states = {u: s.get("ActiveState", "") for u, s in self.unit_states(services).items()}

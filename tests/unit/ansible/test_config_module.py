@@ -36,6 +36,7 @@ class Systemd:
         self.dies: set[str] = set()
         self.seen: dict[str, str] = {}
         self.stale: set[str] = set()
+        self.type = "forking"
 
     def __call__(self, argv: list[str], timeout: float = 90) -> tuple[int, str]:
         self.calls.append(argv)
@@ -63,7 +64,7 @@ class Systemd:
     def state(self, unit: str) -> str:
         active = "active" if unit in self.active else "inactive"
         return (
-            f"Id={unit}\nLoadState=loaded\nActiveState={active}\n"
+            f"Id={unit}\nType={self.type}\nLoadState=loaded\nActiveState={active}\n"
             f"UnitFileState={'enabled' if unit in self.enabled else 'disabled'}\n"
             f"NeedDaemonReload={'yes' if unit in self.stale else 'no'}"
         )
@@ -417,6 +418,22 @@ def test_all_are_enabled_at_once_and_started_at_once(tmp_path: Path, systemd: Sy
         "enable a.service b.socket", "disable c.timer", "start a.service b.socket",
     ]  # fmt: skip
     assert found["actions"][:3] == ["enable a.service", "enable b.socket", "disable c.timer"]
+
+
+def test_a_mask_is_told_at_once(tmp_path: Path, systemd: Systemd) -> None:
+    apply(systemd, wanted(tmp_path, services=[{"name": "d", "masked": True, "state": "stopped"}]))
+    assert systemd.verbs() == ["mask d.service", "daemon-reload"]
+
+
+@pytest.mark.parametrize(("kind", "pause"), [("forking", 0.4), ("notify", 0.0)])
+def test_waits_only_for_what_does_not_say_when_it_is_ready(
+    tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, kind: str, pause: float
+) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(daemons.time, "sleep", slept.append)
+    systemd.type = kind
+    apply(systemd, daemon(tmp_path))
+    assert slept == [pause]
 
 
 def test_packages_are_installed_only_when_missing(tmp_path: Path) -> None:
