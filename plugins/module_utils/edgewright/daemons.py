@@ -110,10 +110,10 @@ class Daemons(Wanted):
             entry["unit"] = unit_name(entry["name"])
         units = [e["unit"] for e in services]
         states = self.unit_states(units)
-        masked = self.settle_enabled(services, states)
+        switched = self.settle_enabled(services, states)
         unit_files = [p for p in self.changed_paths if p.startswith(UNIT_FOLDERS)]
         stale_units = [u for u, s in states.items() if s.get("NeedDaemonReload") == "yes"]
-        if unit_files or stale_units or masked:
+        if unit_files or stale_units or switched:
             if unit_files or stale_units:
                 self.act("reload systemd", unit_files or stale_units)
             if not self.check:
@@ -175,9 +175,9 @@ class Daemons(Wanted):
             self.remember(unit, state)
 
     def settle_enabled(self, services: list[dict[str, Any]], states: dict[str, dict[str, str]]) -> bool:
-        """Enable, disable, mask: all units at once; True when systemd must be told before it goes on.
+        """Enable, disable, mask: all units at once; True when systemd must be told, once for all.
 
-        What is enabled concerns the next boot, which reads all anew; a mask counts at once.
+        Untold, it would say of such a unit that it needs a reload.
         """
         verbs: dict[str, list[str]] = {"unmask": [], "mask": [], "enable": [], "disable": []}
         for entry in services:
@@ -201,7 +201,7 @@ class Daemons(Wanted):
                 code, said = self.run_command(["systemctl", "--no-reload", verb, *units])
                 if code:
                     raise ConfigError(f"systemctl {verb} {' '.join(units)}: {said.strip()}")
-        return bool(verbs["mask"] or verbs["unmask"])
+        return any(verbs.values())
 
     def apply_change(self, entry: dict[str, Any], files: list[str], watched: list[str]) -> bool:
         """Restart or reload because files changed; False when the unit asked for neither."""

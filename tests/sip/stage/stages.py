@@ -22,6 +22,7 @@ from edgewright.model.credentials import SECRETS, Credentials, digest
 from edgewright.plan import tables as planned_tables
 from edgewright.plan.types import Plan
 from edgewright.provision.lab.podman import Podman
+from edgewright.provision.shell import ProvisionError
 
 from . import ground
 from .journal import Journal
@@ -423,10 +424,18 @@ class FrontEndStage(Stage):
                 self.tables.rpc("ul.rm", "location", user)
             except Exception:
                 continue
-        self.sql(
-            "TRUNCATE presentity, active_watchers, watchers, xcap, contacts, presence_changed, presence_gone"
-            ", presence_lists, presence_states CASCADE"
-        )
+        for tries in range(5):
+            try:
+                self.sql(
+                    "TRUNCATE presentity, active_watchers, watchers, xcap, contacts, presence_changed"
+                    ", presence_gone, presence_lists, presence_states CASCADE"
+                )
+            except ProvisionError as error:
+                # Against the Front End's own work of the moment; PostgreSQL has chosen who comes again.
+                if tries == 4 or "deadlock detected" not in str(error):
+                    raise
+            else:
+                return
 
     def sql(self, statement: str) -> str:
         """What PostgreSQL says, as text."""

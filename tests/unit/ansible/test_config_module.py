@@ -115,7 +115,7 @@ def test_first_run_makes_all_and_second_changes_nothing(tmp_path: Path, systemd:
     assert first["changed"]
     assert (tmp_path / "etc/d/d.conf").read_text() == "a = 1\n"
     assert stat.S_IMODE((tmp_path / "etc/d/d.conf").stat().st_mode) == 0o640
-    assert systemd.verbs() == ["enable d.service", "start d.service"]
+    assert systemd.verbs() == ["enable d.service", "daemon-reload", "start d.service"]
     again = apply(systemd, daemon(tmp_path))
     assert not again["changed"]
     assert again["paths"] == again["actions"] == []
@@ -397,7 +397,7 @@ def test_stopped_and_disabled(tmp_path: Path, systemd: Systemd) -> None:
     systemd.enabled.add("d.service")
     parameters = wanted(tmp_path, services=[{"name": "d", "enabled": False, "state": "stopped"}])
     apply(systemd, parameters)
-    assert systemd.verbs() == ["disable d.service", "stop d.service"]
+    assert systemd.verbs() == ["disable d.service", "daemon-reload", "stop d.service"]
     assert not apply(systemd, parameters)["changed"]
 
 
@@ -415,7 +415,7 @@ def test_all_are_enabled_at_once_and_started_at_once(tmp_path: Path, systemd: Sy
         ),
     )
     assert systemd.verbs() == [
-        "enable a.service b.socket", "disable c.timer", "start a.service b.socket",
+        "enable a.service b.socket", "disable c.timer", "daemon-reload", "start a.service b.socket",
     ]  # fmt: skip
     assert found["actions"][:3] == ["enable a.service", "enable b.socket", "disable c.timer"]
 
