@@ -141,7 +141,12 @@ def examine(plan: Plan, made: Machines, limit: Sequence[str] = (), tags: Sequenc
             f"the description of {plan.deployment} was changed after its machines were made "
             f"({'; '.join(differing[:3])}); run `edgewright up` first"
         )
-    groups = {"all", "surroundings", *(f"role_{role}" for role in ORDER)}
+    groups = {
+        "all",
+        "surroundings",
+        f"deployment_{plan.deployment.replace('-', '_')}",
+        *(f"role_{role}" for role in ORDER),
+    }
     for host in plan.hosts.values():
         groups |= {host.name, host.kind}
         groups |= {f"site_{host.site.replace('-', '_')}"} if host.site else set()

@@ -131,7 +131,7 @@ class Daemons(Wanted):
             touched += [entry["unit"]] if self.settle(entry, states.get(entry["unit"], {})) else []
         touched += self.start(due)
         if touched and not self.check:
-            self.stay_up(touched)
+            self.stay_up(touched, states)
 
     @staticmethod
     def running(found: dict[str, str]) -> bool:
@@ -244,12 +244,12 @@ class Daemons(Wanted):
             journals = "\n".join(self.journal(unit) for unit in failed)
             raise ConfigError(f"systemctl {verb} {' '.join(failed)}: {said.strip()}\n{journals}")
 
-    def stay_up(self, units: list[str]) -> None:
+    def stay_up(self, units: list[str], known: dict[str, dict[str, str]]) -> None:
         """A daemon that dies just after its start is a failure too, unless a start says when it is ready."""
         services = [u for u in units if u.endswith(".service")]
         if not services:
             return
-        said = {u for u, s in self.unit_states(services).items() if s.get("Type") in SAY_WHEN_READY}
+        said = {u for u in services if known.get(u, {}).get("Type") in SAY_WHEN_READY}
         wanted = {e["unit"]: e.get("settle") for e in self.params.get("services") or []}
         pauses = [0.0 if u in said else 0.4 if wanted[u] is None else float(wanted[u]) for u in services]
         time.sleep(max(pauses))

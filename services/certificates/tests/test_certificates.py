@@ -8,10 +8,11 @@ import os
 import stat
 import subprocess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from edgewright_certificates import cli, directory, orders, pem, reload, store
+from edgewright_certificates import cli, directory, dns01, orders, pem, reload, store
 
 GROUP = subprocess.run(["id", "-gn"], capture_output=True, text=True, check=True).stdout.strip()
 SLOT = {"group": GROUP, "key_type": "ecdsa-p256", "subject": "a.example", "sans": ["a.example", "b.example"]}
@@ -31,6 +32,7 @@ class Signs:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.asked: list[tuple[Any, ...]] = []
+        self.updates: list[tuple[str, ...]] = []
         self.published: list[Any] = []
         pem.openssl(
             "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "30",
@@ -59,6 +61,12 @@ def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Signs:
     monkeypatch.setattr(orders, "STATE", tmp_path / "state")
     monkeypatch.setattr(orders, "SECRET", tmp_path / "secret")
     orders.SECRET.write_text("c2VjcmV0\n")
+
+    def updates(*arguments: str) -> SimpleNamespace:
+        signs.updates.append(arguments)
+        return SimpleNamespace(published="by these updates")
+
+    monkeypatch.setattr(dns01, "Updates", updates)
     return signs
 
 
@@ -97,6 +105,8 @@ def test_order_installs_what_belongs_together(slots: store.Store, there: Signs) 
     [(url, contact, key, ca, profile)] = there.asked
     assert (url, contact, ca, profile) == ("https://acme.example/dir", "root@a.example", None, None)
     assert key.startswith(b"-----BEGIN PRIVATE KEY")
+    assert there.updates == [("2001:db8::1", "acme", "c2VjcmV0\n")]
+    assert there.published == ["by these updates"]
     assert stat.S_IMODE((orders.STATE / "account.pem").stat().st_mode) == 0o600
     found = slots.inspect({"edge": SLOT})
     assert found["slots"]["edge"]["fullchain"] == chain

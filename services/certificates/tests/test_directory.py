@@ -34,7 +34,7 @@ class There:
     failure: Exception | None = None
 
     def __init__(self, found: Any, net: Any) -> None:
-        self.net, self.said = net, said
+        self.net = net
         assert found == "the directory"
 
     @staticmethod

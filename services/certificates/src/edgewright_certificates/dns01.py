@@ -50,18 +50,19 @@ class Updates:
         for name, value in records:
             target = followed(dns.name.from_text(name))
             zones.setdefault(self._zone(target), []).append((target, value))
-        try:
+        with contextlib.ExitStack() as there:
             for zone, mine in zones.items():
                 self._change(zone, mine, add=True)
+                there.callback(self._withdraw, zone, mine)
             for zone, mine in zones.items():
                 self._wait(zone, mine)
             yield
-        finally:
-            for zone, mine in zones.items():
-                try:
-                    self._change(zone, mine, add=False)
-                except CertificateError as problem:
-                    sys.stderr.write(f"TXT records stay behind: {problem}\n")
+
+    def _withdraw(self, zone: dns.name.Name, records: list[tuple[dns.name.Name, str]]) -> None:
+        try:
+            self._change(zone, records, add=False)
+        except CertificateError as problem:
+            sys.stderr.write(f"TXT records stay behind: {problem}\n")
 
     def _zone(self, name: dns.name.Name) -> dns.name.Name:
         """The zone of a name, as the server itself has it: what others see may be another view."""
