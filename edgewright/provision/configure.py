@@ -231,21 +231,19 @@ def _run(argv: list[str], place: Paths) -> Iterator[str]:
 
 def _follow(lines: Iterator[str], done: Applied, step: Step) -> Applied:
     """Count the events and show what is being done."""
-    role = ""
     for line in lines:
         event = json.loads(line)
         kind = event["event"]
         if kind == "play":
             for host in event["hosts"]:
                 done.hosts.setdefault(host, HostDone())
-        elif kind == "task":
-            role = event["role"]
         elif kind == "start":
-            step.say(f"{role}: {event['host']}")
+            if event["role"]:
+                step.say(f"{event['role']}: {event['host']}")
         elif kind == "result":
             _count(done, event)
-            if event["status"] != "skipped":
-                step.say(f"{role}: {event['host']} {event['status']}")
+            if event["role"] and event["status"] != "skipped":
+                step.say(f"{event['role']}: {event['host']} {event['status']}")
     return done
 
 

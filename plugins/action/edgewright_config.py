@@ -21,8 +21,8 @@ from ansible.template import trust_as_template
 
 from edgewright import archives
 
-INLINE_LIMIT = 64 * 1024
-"""Bytes up to which a controller file travels with the arguments."""
+INLINE_LIMIT = 128 * 1024
+"""Bytes up to which a controller file travels with the arguments: a second run of the module costs more."""
 PROJECT = Path(__file__).resolve().parents[2]
 FILE_KEYS = {
     "path",

@@ -15,7 +15,7 @@ type: stdout
 short_description: JSON lines for `edgewright apply`
 author: Edgewright
 description:
-  - Events are C(play), C(task), C(start), C(result) and C(end); see edgewright/provision/configure.py.
+  - Events are C(play), C(start), C(result) and C(end); see edgewright/provision/configure.py.
 """
 
 HERE = frozenset(
@@ -49,16 +49,10 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         hosts = manager._inventory.get_hosts(play.hosts) if manager else []
         self._tell("play", name=play.get_name(), hosts=[host.get_name() for host in hosts])
 
-    def v2_playbook_on_task_start(self, task: Any, is_conditional: bool) -> None:
-        """A task begins."""
-        del is_conditional
-        role = task._role.get_name() if task._role else ""
-        self._tell("task", role=role, name=task.name or task.action)
-
     def v2_runner_on_start(self, host: Any, task: Any) -> None:
         """A host begins a task."""
         self._began[host.get_name(), task._uuid] = time.monotonic()
-        self._tell("start", host=host.get_name())
+        self._tell("start", host=host.get_name(), role=task._role.get_name() if task._role else "")
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """A host has done a task."""

@@ -92,7 +92,9 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
                 inventory.set_variable(
                     name, key, trust_as_template(value) if isinstance(value, str) else value
                 )
-            for role, settings in planned.settings.get(name, {}).items():
+            roles = planned.settings.get(name, {})
+            inventory.set_variable(name, "edgewright_roles", [role for role in ORDER if role in roles])
+            for role, settings in roles.items():
                 inventory.set_variable(name, role, settings)
 
 

@@ -68,6 +68,7 @@ ORDER = (
     "dns",
     "lab_world",
     "lab_partner",
+    "lab_vantage",
     "certificates",
     "access_edge",
     "database",
@@ -75,7 +76,6 @@ ORDER = (
     "front_end",
     "web_service",
     "reverse_proxy",
-    "lab_vantage",
 )
 """All roles in the order of application."""
 

@@ -12,8 +12,12 @@ from ansible.module_utils.edgewright.host import STATE, ConfigError, matches, un
 from ansible.module_utils.edgewright.wanted import Wanted
 
 UNIT_FOLDERS = ("/etc/systemd/system/", "/usr/local/lib/systemd/system/")
-SAY_WHEN_READY = {"notify", "notify-reload", "oneshot"}
-"""Types of units whose start is over only when they are ready (systemd.service)."""
+SAY_WHEN_READY = {"notify", "notify-reload", "oneshot", "forking"}
+"""Types of units whose start is over only when they are ready (systemd.service).
+
+Kamailio and nginx fork as systemd.service wants it: the parent ends when every child is up, and with an error
+when one is not (tried: a port in use, a database that a child cannot reach).
+"""
 ENABLED = {"enabled", "enabled-runtime", "static", "alias", "indirect", "generated", "linked", "transient"}
 
 

@@ -425,7 +425,7 @@ def test_a_mask_is_told_at_once(tmp_path: Path, systemd: Systemd) -> None:
     assert systemd.verbs() == ["mask d.service", "daemon-reload"]
 
 
-@pytest.mark.parametrize(("kind", "pause"), [("forking", 0.4), ("notify", 0.0)])
+@pytest.mark.parametrize(("kind", "pause"), [("simple", 0.4), ("forking", 0.0), ("notify", 0.0)])
 def test_waits_only_for_what_does_not_say_when_it_is_ready(
     tmp_path: Path, systemd: Systemd, monkeypatch: pytest.MonkeyPatch, kind: str, pause: float
 ) -> None:

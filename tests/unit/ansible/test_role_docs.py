@@ -43,8 +43,19 @@ def test_every_role_takes_one_dict_and_its_own_knobs(generator: ModuleType) -> N
 def test_every_role_is_in_the_playbook_in_order() -> None:
     from edgewright.plan import roles
 
-    plays = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
-    assert tuple(play["roles"][0] for play in plays) == roles.ORDER
-    for play in plays:
-        (role,) = play["roles"]
-        assert (play["hosts"], play["tags"], play["gather_facts"]) == (f"role_{role}", [role], False)
+    first, *later = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())
+    assert (first["hosts"], first["tags"]) == ("role_base", ["base"])
+    assert ("base", *(role for play in later for role in play["vars"]["play_roles"])) == roles.ORDER
+    assert not any(play["gather_facts"] for play in (first, *later))
+
+
+@pytest.mark.parametrize("name", ["contoso", "fabrikam", "minimal"])
+def test_no_host_with_a_role_is_left_out_of_its_play(name: str) -> None:
+    from edgewright import model, plan
+
+    plays = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())[1:]
+    for host, settings in plan.make(model.load(ROOT / "inventory" / name)).settings.items():
+        groups = {f"role_{role}" for role in settings}
+        for play in plays:
+            left = set(play["vars"]["play_roles"]) & set(settings)
+            assert not left or groups & set(play["hosts"].split(":")), f"{host} never gets {left}"
