@@ -87,6 +87,23 @@ def test_what_happened_by_hand_is_put_right(lab: Lab) -> None:
     assert lab.ssh("alpha1", "cat /var/lib/state/file") == "kept"
 
 
+def test_a_host_that_died_with_its_keeper_is_made_anew(lab: Lab) -> None:
+    """As the kernel's out-of-memory killer leaves it: podman goes on saying that it runs."""
+    before = lab.container("alpha1")
+    lab.ssh("alpha1", "echo kept >/var/lib/state/file")
+    keeper, init = lab.podman(
+        "inspect", "--format", "{{.State.ConmonPid}} {{.State.Pid}}", lab.name("alpha1")
+    ).split()
+    os.kill(int(keeper), signal.SIGKILL)
+    os.kill(int(init), signal.SIGKILL)
+    up.close_connections(lab.place, cases.NAME)
+    done = lab.up("full")
+    assert done.counts["updated"] == 1
+    assert lab.container("alpha1") != before
+    assert lab.addresses("alpha1") == {str(a) for a in cases.CASES["full"].hosts["alpha1"].addresses()}
+    assert lab.ssh("alpha1", "cat /var/lib/state/file") == "kept"
+
+
 def test_addresses_and_routes_change_in_place(lab: Lab) -> None:
     ids = {name: lab.container(name) for name in cases.CASES["full"].hosts}
     done = lab.up("changed")

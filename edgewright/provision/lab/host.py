@@ -9,6 +9,7 @@ import re
 import tarfile
 import time
 from ipaddress import ip_address, ip_network
+from pathlib import Path
 from typing import Any, ClassVar
 
 from edgewright.plan import sysctl
@@ -122,6 +123,9 @@ class HostHandler(Handler):
         there = self.leftover(owner, name)
         if there is None:
             raise ProvisionError(f"host {name} has gone meanwhile: run again with --refresh")
+        if perished(there):
+            self.podman("rm", "--force", "--time", "2", name)
+            return self.create(owner, inputs)
         status = there["State"]["Status"]
         if status == "paused":
             self.podman("unpause", name)
@@ -141,7 +145,7 @@ class HostHandler(Handler):
         interfaces = [one for one in inputs["interfaces"] if one["network"] in attached]
         found = {**inputs, "interfaces": interfaces}
         status = there["State"]["Status"]
-        if status != "running":
+        if status != "running" or perished(there):
             found["state"] = "paused" if status == "paused" else "stopped"
             return Found(found, {})
         pid = there["State"]["Pid"]
@@ -246,6 +250,17 @@ class HostHandler(Handler):
                 entry.mtime = int(time.time())
                 archive.addfile(entry, io.BytesIO(text.encode()))
         self.podman("cp", "-", f"{name}:/", stdin=stream.getvalue())
+
+
+def perished(there: dict[str, Any]) -> bool:
+    """Whether a host is dead and podman does not know, since its keeper (conmon) was killed too."""
+    state = there["State"]
+    if state["Status"] not in ("running", "paused", "stopping"):
+        return False
+    try:
+        return Path(f"/proc/{int(state['Pid'])}/comm").read_text(encoding="utf-8").strip() != "systemd"
+    except OSError:
+        return True
 
 
 def network_config(inputs: dict[str, Plain]) -> str:
