@@ -18,6 +18,7 @@ from typing import Any
 from edgewright.busy import alone
 from edgewright.machines import Machines, MachinesError, unlike
 from edgewright.model.messages import nearest
+from edgewright.plan import groups as inventory_groups
 from edgewright.plan.roles import ORDER
 from edgewright.plan.types import Plan
 from edgewright.provision import paths
@@ -144,12 +145,11 @@ def examine(plan: Plan, made: Machines, limit: Sequence[str] = (), tags: Sequenc
     groups = {
         "all",
         "surroundings",
-        f"deployment_{plan.deployment.replace('-', '_')}",
-        *(f"role_{role}" for role in ORDER),
+        inventory_groups.of_deployment(plan.deployment),
+        *(inventory_groups.of_role(role) for role in ORDER),
     }
     for host in plan.hosts.values():
-        groups |= {host.name, host.kind}
-        groups |= {f"site_{host.site.replace('-', '_')}"} if host.site else set()
+        groups |= {host.name, *inventory_groups.of_host(host)}
     for name in (part for one in limit for part in one.split(",")):
         if re.fullmatch(r"[\w-]+", name) and name not in groups:
             raise UnknownNameError(f"{plan.deployment} has no host or group '{name}'{nearest(name, groups)}")
@@ -237,9 +237,8 @@ def _follow(lines: Iterator[str], done: Applied, step: Step) -> Applied:
         if kind == "play":
             for host in event["hosts"]:
                 done.hosts.setdefault(host, HostDone())
-        elif kind == "start":
-            if event["role"]:
-                step.say(f"{event['role']}: {event['host']}")
+        elif kind == "start" and event["role"]:
+            step.say(f"{event['role']}: {event['host']}")
         elif kind == "result":
             _count(done, event)
             if event["role"] and event["status"] != "skipped":

@@ -12,6 +12,7 @@ from ansible.plugins.inventory import BaseInventoryPlugin
 from ansible.template import trust_as_template
 
 from edgewright import machines, model, plan
+from edgewright.plan import groups as inventory_groups
 from edgewright.plan.roles import ORDER
 
 DOCUMENTATION = """
@@ -61,7 +62,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
 
     def _group(self, planned: plan.Plan, made: machines.Machines, folder: Path) -> str:
         """The group of all the deployment's hosts, with what holds for them all; its name."""
-        group = str(self.inventory.add_group(f"deployment_{planned.deployment.replace('-', '_')}"))
+        group = str(self.inventory.add_group(inventory_groups.of_deployment(planned.deployment)))
         self.inventory.set_variable(group, "edgewright_folder", str(folder))
         self.inventory.set_variable(group, "edgewright_deployment", planned.deployment)
         self.inventory.set_variable(group, "edgewright_state", str(made.folder))
@@ -71,7 +72,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
         """Hosts, groups and variables."""
         inventory = self.inventory
         for role in ORDER:
-            inventory.add_group(f"role_{role}")
+            inventory.add_group(inventory_groups.of_role(role))
         for name, host in planned.hosts.items():
             if host.platform != "linux":
                 continue
@@ -81,10 +82,8 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
                     "configure them one after the other"
                 )
             inventory.add_host(name)
-            groups = [group_of_all, host.kind]
-            groups += [f"site_{host.site.replace('-', '_')}"] if host.site else []
-            groups += ["surroundings"] if host.surroundings else []
-            groups += [f"role_{role}" for role in planned.settings.get(name, {})]
+            roles = planned.settings.get(name, {})
+            groups = [group_of_all, *inventory_groups.of_host(host), *map(inventory_groups.of_role, roles)]
             for group in groups:
                 inventory.add_child(inventory.add_group(group), name)
             for key, value in variables(made.hosts[name], made, host.kind).items():
@@ -92,8 +91,7 @@ class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
                 inventory.set_variable(
                     name, key, trust_as_template(value) if isinstance(value, str) else value
                 )
-            roles = planned.settings.get(name, {})
-            inventory.set_variable(name, "edgewright_roles", [role for role in ORDER if role in roles])
+            inventory.set_variable(name, "edgewright_roles", list(roles))
             for role, settings in roles.items():
                 inventory.set_variable(name, role, settings)
 

@@ -52,9 +52,11 @@ def test_every_role_is_in_the_playbook_in_order() -> None:
 @pytest.mark.parametrize("name", ["contoso", "fabrikam", "minimal"])
 def test_no_host_with_a_role_is_left_out_of_its_play(name: str) -> None:
     from edgewright import model, plan
+    from edgewright.plan import roles
 
     plays = yaml.safe_load((ROOT / "playbooks/site.yml").read_text())[1:]
     for host, settings in plan.make(model.load(ROOT / "inventory" / name)).settings.items():
+        assert list(settings) == [role for role in roles.ORDER if role in settings]
         groups = {f"role_{role}" for role in settings}
         for play in plays:
             left = set(play["vars"]["play_roles"]) & set(settings)
